@@ -1,0 +1,20 @@
+"""What a device can be: the hooks of a plugin, their registry, and the NumPy reference."""
+
+from __future__ import annotations
+
+from .hookspecs import hookimpl, hookspec
+from .plugins import Plugin, PluginWarning
+from .registers import KernelLibrary, Kernels, PythonKernel, Tolerance
+from .registry import State
+
+__all__ = [
+    "KernelLibrary",
+    "Kernels",
+    "Plugin",
+    "PluginWarning",
+    "PythonKernel",
+    "State",
+    "Tolerance",
+    "hookimpl",
+    "hookspec",
+]
