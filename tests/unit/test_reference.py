@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import ml_dtypes
 import numpy as np
 import pytest
-
 from vidya import dtypes
 from vidya.backends.reference import KERNELS, NumpyBackend, NumpyDevice
 from vidya.backends.reference.philox import philox4x32, random_words
@@ -50,17 +49,20 @@ def refuses(op, *ins):
 
 
 PRIMITIVES = """
-neg abs sign floor ceil round trunc sqrt exp expm1 log log1p sin cos tanh tan asin acos atan sinh
-cosh asinh acosh atanh erf isnan bitwise_not add sub mul div pow fmod atan2 maximum minimum eq ne lt
-le gt ge bitwise_and bitwise_or bitwise_xor shift_left shift_right where cast copy fill arange cat
-random_bits real_view complex_view reshape permute expand slice slice_write sum prod amax amin argmax
-argmin cumsum cumprod cummax cummin matmul gather index_select scatter scatter_add sort
-""".split()
+neg abs sign floor ceil round trunc sqrt exp expm1 log log1p sin cos tanh tan asin acos atan
+sinh cosh asinh acosh atanh erf isnan bitwise_not add sub mul div pow fmod atan2 maximum minimum
+eq ne lt le gt ge bitwise_and bitwise_or bitwise_xor shift_left shift_right where cast copy fill
+arange cat random_bits real_view complex_view reshape permute expand slice slice_write sum prod
+amax amin argmax argmin cumsum cumprod cummax cummin matmul gather index_select scatter
+scatter_add sort
+"""
 
 
 def test_every_primitive_has_a_kernel():
-    assert set(PRIMITIVES) <= set(KERNELS)
-    assert set(KERNELS) - set(PRIMITIVES) == {"erfc"}  # the oracle wants decompositions exercised
+    assert set(PRIMITIVES.split()) <= set(KERNELS)
+    assert set(KERNELS) - set(PRIMITIVES.split()) == {
+        "erfc"
+    }  # the oracle wants decompositions exercised
 
 
 def test_an_unknown_op_is_none_and_a_wrong_dtype_is_a_reason():

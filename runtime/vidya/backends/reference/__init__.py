@@ -11,7 +11,7 @@ import platform
 
 import numpy as np
 
-from . import elementwise, index, linalg, movement, reduce  # noqa: F401  (they fill the table)
+from . import elementwise, indexing, linalg, movement, reduce  # noqa: F401  (they fill the table)
 from .table import KERNELS, Caps, find
 
 __all__ = ["KERNELS", "Caps", "NumpyBackend", "NumpyDevice", "find"]

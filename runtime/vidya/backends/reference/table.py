@@ -15,7 +15,6 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-
 from vidya.dtypes import BOOL, COMPLEX, FLOAT, INT, UINT
 
 Array = np.ndarray
@@ -110,7 +109,7 @@ def store(outs: Sequence[Array], results: Sequence[Array]) -> None:
 
 
 def find(op: str, inputs, outputs, attrs) -> tuple[Run, int] | str | None:
-    """The kernel for one call and its caps; None if the op has none, a reason if these dtypes do."""
+    """The kernel for one call and its caps; None for an unknown op, a reason for wrong dtypes."""
     entry = KERNELS.get(op)
     if entry is None:
         return None
