@@ -72,7 +72,7 @@ def origin(name: str) -> Plugin:
         return claims[0]
     if name in FIRST_PARTY:
         raise BackendError(f"device {name!r} is not installed: {_how_to_install(name)}")
-    raise DeviceError(f"unknown device {name!r}{_did_you_mean(name, names())}; {_list_devices()}")
+    raise DeviceError(f"unknown device {name!r}{_did_you_mean(name, names())} {_list_devices()}")
 
 
 def load(name: str) -> Any:
@@ -187,7 +187,7 @@ def load_model(name: str) -> Any:
     claims = [plugin for plugin in find(MODELS) if plugin.name == name]
     if not claims:
         known = ", ".join(models()) or "none is installed"
-        raise ConfigError(f"unknown model {name!r}{_did_you_mean(name, models())}; models: {known}")
+        raise ConfigError(f"unknown model {name!r}{_did_you_mean(name, models())} Models: {known}")
     if len(claims) > 1:
         who = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in claims)
         raise BackendError(f"model {name!r} is claimed by {who}: uninstall all but one of them")
@@ -225,10 +225,10 @@ def _how_to_install(name: str) -> str:
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(name).lower(), list(known), n=1)
-    return f": did you mean {close[0]!r}?" if close else ""
+    return f", did you mean {close[0]!r}?" if close else "."
 
 
 def _list_devices() -> str:
     installed = {*BUILT_IN, *(plugin.name for plugin in find(BACKENDS))}
     listed = (n if n in installed else f"{n} ({NOT_INSTALLED})" for n in names())
-    return f"devices: {', '.join(listed)}"
+    return f"Devices: {', '.join(listed)}"
