@@ -12,6 +12,33 @@ from textwrap import dedent
 import pytest
 from vidya.backends import registry
 
+HERE = Path(__file__).parent
+INCLUDE = HERE.parents[1] / "runtime" / "include"
+PLUGIN = """
+    from pathlib import Path
+
+    from vidya import hookimpl
+
+    @hookimpl
+    def vidya_backend():
+        return Path({library!r})
+"""
+VARIANT = """
+#define DEVICE_NAME "{name}"
+#define vidya_backend_v1 original
+#include "{here}/cdev.c"
+#undef vidya_backend_v1
+{code}
+const vd_backend *vidya_backend_v1(void);
+VD_EXPORT const vd_backend *vidya_backend_v1(void) {{
+  static struct {{ vd_backend t; void *later[8]; }} table;
+  vd_backend *t = &table.t;
+  *t = *original();
+  {edit}
+  return t;
+}}
+"""
+
 
 class Site:
     """A directory of packages: what `pip install` leaves behind, without pip."""
@@ -38,6 +65,24 @@ class Site:
         importlib.invalidate_caches()
         return info
 
+    def install_cdev(self, name: str, *, edit: str = "", code: str = "", **more) -> Path:
+        """Install cdev.c as device `name`; C statements in `edit` change its table `*t`."""
+        source = self.path / f"{name}.c"
+        source.write_text(VARIANT.format(name=name, here=HERE.as_posix(), edit=edit, code=code))
+        library = self.compile_c(source)
+        groups = {"vidya.backends": {name: f"plugin_{name}"}}
+        more[f"plugin_{name}"] = PLUGIN.format(library=str(library))
+        self.install(f"vidya-runtime-{name}", groups, **more)
+        return library
+
+    def compile_c(self, source: Path) -> Path:
+        """One C11 file and the one header; nothing of Python is on the command line."""
+        library = self.path / f"{source.stem}.so"
+        command = ["cc", "-std=c11", "-O1", "-Wall", "-shared", "-fPIC", f"-I{INCLUDE}"]
+        done = subprocess.run([*command, source, "-o", library], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return library
+
     def run(self, script: str, *, timeout: float = 120) -> subprocess.CompletedProcess:
         """Run a script in a process of its own in which these distributions are installed."""
         path = os.pathsep.join([str(self.path), *filter(None, sys.path)])
@@ -55,6 +100,12 @@ class Site:
         done = self.run(script)
         assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+
+@pytest.fixture(scope="module")
+def shared_site(tmp_path_factory):
+    """A Site for a whole test module; only processes started with `run` see it."""
+    return Site(tmp_path_factory.mktemp("shared") / "site")
 
 
 @pytest.fixture
