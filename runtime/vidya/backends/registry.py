@@ -37,6 +37,7 @@ FIRST_PARTY = {
 
 _sources: dict[str, Any] = {}
 _kernels: dict[str, Kernels] = {}
+_tolerances: dict[str, dict[tuple[str, str], Tolerance]] = {}
 _lock = threading.RLock()
 
 
@@ -54,6 +55,11 @@ class State:
 def names() -> list[str]:
     """Every device name known here, installed or not; imports no plugin."""
     return sorted({*BUILT_IN, *FIRST_PARTY, *(plugin.name for plugin in find(BACKENDS))})
+
+
+def is_installed(name: str) -> bool:
+    """Whether a plugin for the device is there; imports none, so it may be broken."""
+    return name in BUILT_IN or any(plugin.name == name for plugin in find(BACKENDS))
 
 
 def origin(name: str) -> Plugin:
@@ -112,7 +118,7 @@ def _state(name: str, count: Callable[[str], int]) -> State:
     try:
         plugin = origin(name)
     except BackendError as error:
-        if any(plugin.name == name for plugin in find(BACKENDS)):
+        if is_installed(name):
             return State(name, BROKEN, reason=str(error))
         return State(name, NOT_INSTALLED, reason=_how_to_install(name))
     try:
@@ -144,12 +150,15 @@ def tolerances_for(device: str) -> dict[tuple[str, str], Tolerance]:
 
     Rows of plugins that add kernels to the device replace the rows of its owner.
     """
-    rows: dict[tuple[str, str], Tolerance] = {}
-    for plugin, declared in _plugins_for(device):
-        register = ToleranceRegister(device, declared)
-        if _run_hook(plugin, "vidya_tolerances", register):
-            rows.update(register.rows)
-    return rows
+    with _lock:
+        if device not in _tolerances:
+            rows: dict[tuple[str, str], Tolerance] = {}
+            for plugin, declared in _plugins_for(device):
+                register = ToleranceRegister(device, declared)
+                if _run_hook(plugin, "vidya_tolerances", register):
+                    rows.update(register.rows)
+            _tolerances[device] = rows
+        return _tolerances[device]
 
 
 def _plugins_for(device: str) -> Iterable[tuple[Plugin, frozenset[str]]]:
@@ -209,6 +218,7 @@ def forget() -> None:
     with _lock:
         _sources.clear()
         _kernels.clear()
+        _tolerances.clear()
         hooks.cache_clear()
 
 
@@ -229,6 +239,5 @@ def _did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def _list_devices() -> str:
-    installed = {*BUILT_IN, *(plugin.name for plugin in find(BACKENDS))}
-    listed = (n if n in installed else f"{n} ({NOT_INSTALLED})" for n in names())
+    listed = (n if is_installed(n) else f"{n} ({NOT_INSTALLED})" for n in names())
     return f"Devices: {', '.join(listed)}"
