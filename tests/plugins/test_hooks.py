@@ -84,7 +84,7 @@ def test_kernels_of_the_owner_and_of_others_are_in_order(site):
         )
     kernels = registry.kernels_for("dev")
     plugins = ["vidya-owner", "vidya-a", "vidya-b"]
-    assert [kernel.plugin for kernel in kernels.python["relu"]] == plugins
+    assert [kernel.distribution for kernel in kernels.python["relu"]] == plugins
     assert [Path(library.path).stem for library in kernels.libraries] == [
         "owner",
         "a_kernels",
@@ -122,7 +122,7 @@ def test_a_broken_kernel_plugin_is_left_out_whole_and_named(site, line, cause):
     site.install("vidya-good", {"vidya.kernels": {"numpy": "good"}}, good=code.format(""))
     with pytest.warns(PluginWarning) as caught:
         found = registry.kernels_for("numpy")
-    assert [kernel.plugin for kernel in found.python["relu"]] == ["vidya-good"]
+    assert [kernel.distribution for kernel in found.python["relu"]] == ["vidya-good"]
     text = str(caught[0].message)
     assert len(caught) == 1 and "\n" not in text
     assert text.startswith("left out: entry point 'numpy = bad' in group vidya.kernels")

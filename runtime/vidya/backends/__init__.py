@@ -5,7 +5,7 @@ from __future__ import annotations
 from .hookspecs import hookimpl, hookspec
 from .plugins import Plugin, PluginWarning
 from .registers import KernelLibrary, Kernels, PythonKernel, Tolerance
-from .registry import State
+from .registry import State, states
 
 __all__ = [
     "KernelLibrary",
@@ -17,4 +17,5 @@ __all__ = [
     "Tolerance",
     "hookimpl",
     "hookspec",
+    "states",
 ]

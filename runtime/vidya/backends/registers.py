@@ -19,7 +19,7 @@ class PythonKernel:
     op: str
     fn: Callable[..., Any]
     when: Callable[..., bool] | None
-    plugin: str
+    distribution: str  # whose plugin it is
 
     def accepts(self, *args: Any, **kwargs: Any) -> bool:
         """Whether this kernel takes the call; may look at shapes, dtypes and attributes only."""
@@ -31,7 +31,7 @@ class KernelLibrary:
     """A shared library with native kernels for a device that another plugin owns."""
 
     path: str
-    plugin: str
+    distribution: str  # whose plugin it is
 
 
 @dataclass
@@ -77,10 +77,10 @@ def _device_of(name: Any, declared: frozenset[str], group: str) -> str:
 class KernelRegister:
     """`register` of `vidya_kernels(register)`: collects what is meant for one device."""
 
-    def __init__(self, device: str, declared: frozenset[str], plugin: str) -> None:
+    def __init__(self, device: str, declared: frozenset[str], distribution: str) -> None:
         self.kernels = Kernels(device)
         self._declared = declared
-        self._plugin = plugin
+        self._distribution = distribution
 
     def __call__(
         self,
@@ -104,7 +104,7 @@ class KernelRegister:
             if not callable(value) and not (value is None and what == "`when`"):
                 raise TypeError(f"the {what} for {op_name} is not callable: {value!r}")
         if device_name == self.kernels.device:
-            kernel = PythonKernel(op_name, fn, when, self._plugin)
+            kernel = PythonKernel(op_name, fn, when, self._distribution)
             self.kernels.python.setdefault(op_name, []).append(kernel)
 
     def library(self, device_name: str, path: str | os.PathLike[str]) -> None:
@@ -117,7 +117,7 @@ class KernelRegister:
         if not Path(path).is_file():
             raise FileNotFoundError(f"its kernel library {os.fspath(path)} is not there")
         if device_name == self.kernels.device:
-            self.kernels.libraries.append(KernelLibrary(os.fspath(path), self._plugin))
+            self.kernels.libraries.append(KernelLibrary(os.fspath(path), self._distribution))
 
 
 class ToleranceRegister:

@@ -106,12 +106,18 @@ def load(name: str) -> Any:
         return _sources[name]
 
 
-def states(count: Callable[[str], int]) -> list[State]:
-    """How every known device stands; `count(name)` opens its backend and counts the hardware.
+def states(count: Callable[[str], int] | None = None) -> list[State]:
+    """How every known device stands; `count(name)` counts its hardware, by default through `_core`.
 
     Imports every backend plugin; one that is broken is reported and harms no other.
     """
-    return [_state(name, count) for name in names()]
+    return [_state(name, count or _count) for name in names()]
+
+
+def _count(name: str) -> int:
+    from .. import _core  # not at the top: everything else here needs no extension
+
+    return _core.load_backend(load(name), origin(name).distribution).count()
 
 
 def _state(name: str, count: Callable[[str], int]) -> State:
