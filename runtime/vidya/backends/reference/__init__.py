@@ -12,9 +12,9 @@ import platform
 import numpy as np
 
 from . import elementwise, indexing, linalg, movement, reduce  # noqa: F401  (they fill the table)
-from .table import KERNELS, Caps, find
+from .table import KERNELS, find
 
-__all__ = ["KERNELS", "Caps", "NumpyBackend", "NumpyDevice", "find"]
+__all__ = ["KERNELS", "NumpyBackend", "NumpyDevice", "find"]
 
 
 class NumpyDevice:

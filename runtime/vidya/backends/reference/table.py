@@ -10,27 +10,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntFlag
 from typing import Any
 
 import ml_dtypes
 import numpy as np
+from vidya.backends.python import Caps
 from vidya.dtypes import BOOL, COMPLEX, FLOAT, INT, UINT
 
 Array = np.ndarray
 Run = Callable[[Sequence[Any], Sequence[Array]], None]
 Build = Callable[[Sequence[Any], Sequence[Any], Mapping[str, Any]], Run]
-
-
-class Caps(IntFlag):
-    """The VD_CAP_* bits of backend.h."""
-
-    STRIDED_IN = 1
-    INPLACE = 2
-    ALLOCS_OUTPUT = 4
-    PREFERRED = 8
-    NONDETERMINISTIC = 16
-    SCALAR_IN = 32
 
 
 VIEWS = Caps.STRIDED_IN | Caps.SCALAR_IN

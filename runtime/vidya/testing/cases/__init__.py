@@ -1,0 +1,19 @@
+"""The case tables, one file per family of ops; importing this package fills `CASES`."""
+
+from __future__ import annotations
+
+from ..case import CASES, Case
+from . import (  # noqa: F401
+    attention,
+    binary,
+    indexing,
+    layout,
+    linalg,
+    loss,
+    nn,
+    reduce,
+    sort,
+    unary,
+)
+
+__all__ = ["CASES", "Case"]

@@ -1,0 +1,112 @@
+"""The pytest plugin of the device suites: `--device`, the `device` fixture, the support report.
+
+Any test with a `device` argument runs once per device.  Without `--device` that is every device
+that is ready on this machine; the others are listed in the header with the reason.  A device that
+was named opens or the run ends: nothing falls back, and the fallback policy is `error`.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import vidya
+from vidya.backends import registry
+from vidya.errors import UnsupportedError, VidyaError
+from vidya.testing import fakes
+from vidya.testing.report import Support
+
+_DEVICES = pytest.StashKey[list[str]]()
+_ABSENT = pytest.StashKey[list[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("vidya")
+    group.addoption(
+        "--device",
+        action="append",
+        metavar="NAME",
+        help="device to test on, repeatable; every ready device if not given. The fakes `strict` "
+        "and `tile` are there by name only",
+    )
+    group.addoption(
+        "--complete",
+        action="append",
+        metavar="NAME",
+        default=["numpy", "openblas"],
+        help="device on which an unsupported dtype is a failure, repeatable "
+        "(elsewhere it is skipped and reported; float32 may be missing nowhere)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    os.environ["VIDYA_FALLBACK"] = "error"
+    asked = config.getoption("--device")
+    if any(name.split(":")[0] in fakes.NAMES for name in asked or ()):
+        fakes.install()
+    config.stash[_ABSENT] = []
+    if asked:
+        for name in asked:
+            try:
+                vidya.device(name).synchronize()
+            except VidyaError as error:
+                raise pytest.UsageError(f"--device {name}: {error}") from None
+        config.stash[_DEVICES] = list(dict.fromkeys(asked))
+        return
+    states = vidya.backends.states()
+    config.stash[_DEVICES] = [s.name for s in states if s.status == registry.READY]
+    config.stash[_ABSENT] = [
+        f"{s.name}: {s.status}, {s.reason}" for s in states if s.status != registry.READY
+    ]
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    lines = [f"vidya devices under test: {', '.join(config.stash[_DEVICES])}"]
+    return lines + [f"not tested on {line}" for line in config.stash[_ABSENT]]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "device" in metafunc.fixturenames:
+        metafunc.parametrize("device", metafunc.config.stash[_DEVICES], scope="session")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    outcome = yield
+    report = outcome.get_result()
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    if report.when != "call" or not {"case_name", "dtype", "device"} <= params.keys():
+        return
+    standing, reason = _standing(call.excinfo)
+    row = (params["device"], params["case_name"], params["dtype"].name, standing, reason)
+    report.user_properties.append(("vidya", row))
+
+
+def _standing(excinfo: pytest.ExceptionInfo | None) -> tuple[str, str]:
+    if excinfo is None:
+        return "pass", ""
+    lines = str(excinfo.value).splitlines() or [excinfo.typename]
+    if excinfo.errisinstance((UnsupportedError, pytest.skip.Exception)):
+        return "unsupported", lines[0]
+    if excinfo.errisinstance(AssertionError):
+        return "wrong", lines[0]
+    return "error", f"{excinfo.typename}: {lines[0]}"
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    support = Support()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for key, row in getattr(report, "user_properties", ()):
+                if key == "vidya":
+                    support.add(*row)
+    for device in support.cells:
+        terminalreporter.section(f"support on {device}")
+        for line in support.lines(device):
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def complete(device: str, request: pytest.FixtureRequest) -> bool:
+    """Whether an unsupported dtype is a failure on this device."""
+    return device.split(":")[0] in request.config.getoption("--complete")
