@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 _BLOCK = re.compile(
-    r"^<!-- from (?P<file>[^:>\n]+?)(?:: (?P<region>[^\n]+?))? -->\n(?P<open>```\w+\n)(?P<code>.*?)^```$",
+    r"^<!-- from (?P<file>[^:>\n]+?)(?:: (?P<region>[^\n]+?))? -->\n"
+    r"```\w+\n(?P<code>.*?)^```$",
     flags=re.MULTILINE | re.DOTALL,
 )
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 import vidya
 from vidya.backends import hookspecs
 from vidya.schema import COMPOSITE, PRIMITIVE, REGISTRY
@@ -18,6 +19,8 @@ from .quotes import PAGES, ROOT, updated
 PYTHON = re.compile(r"(^<!--[^\n]*-->\n)?^```python\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 SHELL = re.compile(r"^```sh\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 TICKED = re.compile(r"`([a-z_0-9]+)`")
+
+VIDYA = Path(sys.executable).with_name("vidya")
 
 
 def named(path: Path) -> str:
@@ -81,9 +84,7 @@ def commands() -> list[tuple[str, str]]:
 @pytest.mark.parametrize("page, command", commands())
 def test_commands_have_these_options(page, command):
     name, *words = command.split()
-    done = subprocess.run(
-        [sys.executable, "-m", "vidya", name, "--help"], capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run([VIDYA, name, "--help"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     for option in (word.split("=")[0] for word in words if word.startswith("--")):
         assert re.search(rf"{option}\b", done.stdout), f"vidya {name} has no {option}"
@@ -125,10 +126,7 @@ def test_every_primitive_has_a_contract_and_every_contract_an_op():
 
 def test_the_command_lists_the_same_primitives():
     done = subprocess.run(
-        [sys.executable, "-m", "vidya", "ops", "--primitives"],
-        capture_output=True,
-        text=True,
-        timeout=60,
+        [VIDYA, "ops", "--primitives"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
     listed = set(re.findall(r"[a-z_0-9]+", done.stdout))
