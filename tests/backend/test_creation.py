@@ -1,0 +1,45 @@
+"""Tensors out of nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import vidya
+from vidya.testing import assert_close
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 0), (2, 3, 4)])
+def test_constant_tensors(device, shape):
+    assert_close(vidya.zeros(shape, device=device), np.zeros(shape))
+    assert_close(vidya.ones(shape, device=device), np.ones(shape))
+    assert_close(vidya.full(shape, 2.5, device=device), np.full(shape, 2.5))
+
+
+@pytest.mark.parametrize(
+    "args", [(5,), (2, 7), (1, 10, 3), (5, 0, -2), (0,), (0.5, 2.0, 0.25), (3, 3)]
+)
+def test_arange(device, args):
+    result = vidya.arange(*args, device=device)
+    expected = np.arange(*args)
+    whole = all(isinstance(a, int) for a in args)
+    assert result.dtype == (vidya.int64 if whole else vidya.float32)
+    assert_close(result, expected if whole else expected.astype(np.float32), 0, 0)
+
+
+def test_arange_counts_exactly_beyond_float32(device):
+    start = 2**24 + 1  # float32 has no such number
+    assert vidya.arange(start, start + 3, device=device).tolist() == [start, start + 1, start + 2]
+
+
+def test_what_was_uploaded_comes_back(device):
+    for array in (
+        np.arange(6, dtype=np.float32).reshape(2, 3).T,
+        np.array([[True, False]]),
+        np.array([-3, 2**31 - 1], np.int64),
+        np.zeros((0, 4), np.float32),
+        np.float32(7),
+    ):
+        tensor = vidya.tensor(array, device=device)
+        assert tuple(tensor.shape) == np.shape(array)
+        np.testing.assert_array_equal(tensor.cpu().numpy(), array)

@@ -1,0 +1,47 @@
+"""Same seed, same numbers: one Philox stream, bit by bit the same on every device."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import vidya
+from vidya.testing import assert_close
+
+
+def draw(device, make, seed=42):
+    vidya.manual_seed(seed)
+    return make(device).cpu().numpy()
+
+
+def test_uniform_numbers_are_the_reference_s_bit_for_bit(device):
+    def make(where):
+        return vidya.rand(7, 5, device=where)
+
+    ours, reference = draw(device, make), draw("numpy", make)
+    assert (ours == reference).all()
+    assert ((ours >= 0) & (ours < 1)).all() and len(np.unique(ours)) == ours.size
+    assert not (draw(device, make, seed=43) == ours).any()
+
+
+def test_integers_are_the_reference_s(device):
+    def make(where):
+        return vidya.randint(0, 1000, (11, 3), device=where)
+
+    ours = draw(device, make)
+    assert (ours == draw("numpy", make)).all()
+    assert ours.min() >= 0 and ours.max() < 1000
+
+
+def test_normal_numbers_agree_and_are_normal(device):
+    def make(where):
+        return vidya.randn(64, 64, device=where)
+
+    ours = draw(device, make)
+    assert_close(ours, draw("numpy", make), 1e-4, 1e-5)  # log and cos differ in the last digits
+    assert abs(ours.mean()) < 0.05 and abs(ours.std() - 1) < 0.05
+
+
+def test_the_stream_moves_on(device):
+    vidya.manual_seed(0)
+    first, second = (vidya.rand(4, device=device).cpu().numpy() for _ in range(2))
+    assert not (first == second).any()

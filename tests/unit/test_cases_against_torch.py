@@ -1,0 +1,76 @@
+"""The case tables on trial: PyTorch must pass every row, but for the differences listed here."""
+
+from __future__ import annotations
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from vidya.testing import checks, compare
+from vidya.testing.cases import CASES
+from vidya.testing.tolerances import _BASE, _GRADIENT, EXACT
+
+torch = pytest.importorskip("torch")
+
+DIFFERENCES = {
+    "sign": "sign(NaN) is NaN here and in NumPy, 0 in PyTorch",
+    "getitem_reversed": "PyTorch's slices have no negative steps",
+}
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+HALF_BUILT = {"uint16", "uint32", "uint64"}  # PyTorch has the dtypes, but few ops for them
+
+
+def place(array):
+    if array.dtype == BFLOAT16:
+        return torch.tensor(array.astype(np.float32)).bfloat16()
+    return torch.tensor(array)
+
+
+def to_numpy(value):
+    if not isinstance(value, torch.Tensor):
+        return np.asarray(value)
+    value = value.detach()
+    return (
+        value.float().numpy().astype(BFLOAT16) if value.dtype == torch.bfloat16 else value.numpy()
+    )
+
+
+@pytest.fixture(autouse=True)
+def torch_tensors(monkeypatch):
+    for module in (checks, compare):
+        monkeypatch.setattr(module, "to_numpy", to_numpy)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in DIFFERENCES])
+def test_pytorch_passes_the_row(name):
+    case = CASES[name]
+    fn = case.function("torch")
+    for kind in case.dtypes():
+        if kind.name in HALF_BUILT:
+            continue
+        for sample in checks.samples_of(case, kind):
+            checks.check_forward(case, fn, sample, kind, place, lambda k: _BASE.get(k.name, EXACT))
+            if case.grad and sample.grad and kind.name in _GRADIENT:
+                checks.check_gradient(
+                    case,
+                    fn,
+                    sample,
+                    place,
+                    lambda a: place(a).requires_grad_(),
+                    _GRADIENT[kind.name],
+                )
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_a_difference_is_one(name):
+    case = CASES[name]
+    with pytest.raises((AssertionError, ValueError)):
+        for sample in checks.samples_of(case, case.dtypes()[0]):
+            checks.check_forward(
+                case,
+                case.function("torch"),
+                sample,
+                case.dtypes()[0],
+                place,
+                lambda k: _BASE.get(k.name, EXACT),
+            )
