@@ -1,0 +1,1 @@
+"""Models for the vidya runtime; each is found by its entry point in group `vidya.models`."""

@@ -1,0 +1,5 @@
+"""The command `vidya`."""
+
+from .main import main
+
+__all__ = ["main"]
