@@ -9,7 +9,7 @@ print(y.device, y.numpy().tolist())
 
 print(x.T.relu().numpy().tolist())  # a view, made whole by `copy`; relu is decomposed
 
-with vidya.fallback("error"):
+with vidya.fallback_policy("error"):
     try:
         x.exp()
     except vidya.errors.UnsupportedError as error:
