@@ -4,7 +4,7 @@
 `cases` holds one row per op; `fakes` are devices that catch a runtime's mistakes.  The conformance
 suite runs every row on a device:
 
-    pytest --pyargs vidya.testing.conformance -p vidya.testing.plugin --device NAME
+    pytest --pyargs vidya.testing --device NAME
 """
 
 from __future__ import annotations
