@@ -42,7 +42,14 @@ def _sum(x, dim=None, keepdim=False):
 
 
 case("sum", _sum, _over(), types="fcib", out="sum", wrong=_out_of_range)
-case("mean", _keep(np.mean), _over(empty=False), types="fc", wrong=_out_of_range)
+
+
+def _mean_samples(t):
+    yield from _over(empty=False)(t)
+    yield S(t.of([2000] * 64)).forward_only()  # the sum would overflow float16, the mean does not
+
+
+case("mean", _keep(np.mean), _mean_samples, types="fc", wrong=_out_of_range)
 
 
 def _prod_samples(t):
@@ -142,6 +149,7 @@ def _spread_samples(t):
     yield S(t(3, 4), 0)
     yield S(t(2, 3, 4), (0, 2), correction=0)
     yield S(t(2, 3, 4), -1, keepdim=True)
+    yield S(t.of([300, -300] * 64)).forward_only()  # squares beyond float16 inside, not at the end
     if t.dtype.itemsize >= 4:  # a mean far from zero must not eat the digits
         yield S((t(64, low=-1, high=1) + 1000).astype(t.dtype.np)).forward_only()
 
