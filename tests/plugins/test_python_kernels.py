@@ -176,3 +176,39 @@ def test_a_broken_kernel_pack_is_left_out_with_a_warning(site):
     np.testing.assert_array_equal(x.relu().numpy(), [0, 1002])
     """
     )
+
+
+def test_a_python_kernel_for_a_primitive_that_the_device_lacks(site):
+    site.install_cdev("cdev")
+    site.install(
+        "vidya-extra",
+        {"vidya.kernels": {"cdev": "extra"}},
+        extra="""
+            import math
+            import vidya
+
+            @vidya.hookimpl
+            def vidya_kernels(register):
+                register("cdev", "exp", exp)
+
+            def exp(x):  # (1 + x / 2^20)^(2^20), with what the device has
+                y = x / 1048576.0 + 1.0
+                for _ in range(20):
+                    y = y * y
+                return y
+        """,
+    )
+    site.check(
+        SCRIPT
+        + """
+    import os
+    assert "VIDYA_FALLBACK" not in os.environ or os.environ["VIDYA_FALLBACK"] == "error"
+    a = rng.normal(size=(3, 4))
+    x = vidya.tensor(a, dtype=vidya.float64, device="cdev", requires_grad=True)
+    y = x.exp()
+    np.testing.assert_allclose(y.detach().numpy(), np.exp(a), rtol=1e-4)
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), np.exp(a), rtol=1e-4)
+    np.testing.assert_allclose(x.sigmoid().detach().numpy(), 1 / (1 + np.exp(-a)), rtol=1e-4)
+    """
+    )
