@@ -1,0 +1,37 @@
+// Copies between any two layouts of one shape: contiguous runs, transposes in tiles, and the rest.
+#ifndef VIDYA_OPENBLAS_COPY_H
+#define VIDYA_OPENBLAS_COPY_H
+
+#include "common.h"
+#include "layout.h"
+
+namespace vob {
+
+class CopyPlan {
+ public:
+  CopyPlan() = default;
+  /* dims of `shape`; strides in elements of `bytes` bytes. */
+  CopyPlan(int ndim, const int64_t *shape, const int64_t *dst_stride, const int64_t *src_stride,
+           int bytes);
+  void run(Device &d, void *dst, const void *src) const;
+
+ private:
+  struct Dim {
+    int64_t size, dst, src;
+  };
+  enum class Kind { Empty, Runs, Transpose, Strided };
+  void offsets(int64_t unit, int dims, int64_t &dst, int64_t &src) const;
+  void runs(Device &d, char *dst, const char *src) const;
+  void transpose(Device &d, char *dst, const char *src) const;
+  void strided(Device &d, char *dst, const char *src) const;
+
+  int nd_ = 0;
+  Dim dim_[VD_MAX_NDIM + 1];  // the innermost last; for a transpose the last two
+  int bytes_ = 1;
+  int64_t numel_ = 0;
+  Kind kind_ = Kind::Empty;
+};
+
+}  // namespace vob
+
+#endif

@@ -1,0 +1,39 @@
+// Which instruction set this CPU runs.
+#include <cstring>
+
+#include "simd.h"
+
+namespace vob {
+namespace {
+
+bool runs_avx2() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("f16c");
+#else
+  return false;
+#endif
+}
+bool runs_avx512() {
+#if defined(__x86_64__)
+  return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512cd");
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+const Simd *choose_simd(const char *wanted, const char **name) {
+  auto is = [&](const char *level) { return !wanted || !*wanted || std::strcmp(wanted, level) == 0; };
+#if defined(__x86_64__)
+  if (is("avx512") && runs_avx512()) return *name = "avx512", simd_avx512();
+  if (is("avx2") && runs_avx2()) return *name = "avx2", simd_avx2();
+#endif
+  if (is("baseline")) return *name = "baseline", simd_baseline();
+  return nullptr;
+}
+
+}  // namespace vob

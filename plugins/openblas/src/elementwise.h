@@ -1,0 +1,32 @@
+// The driver of every element-wise kernel, and where the loops come from.
+#ifndef VIDYA_OPENBLAS_ELEMENTWISE_H
+#define VIDYA_OPENBLAS_ELEMENTWISE_H
+
+#include "common.h"
+#include "layout.h"
+
+namespace vob {
+
+constexpr int64_t kBlock = 1024;  // elements: four operands of float32 stay in the first cache
+
+/* What a loop wants: its operands' types differ from the tensors' where those are 16-bit floats,
+ * which the driver converts to float32 block by block. */
+struct LoopSpec {
+  Loop loop = nullptr;
+  double cost = 1;  // element-operations per element, for the decision to use threads
+};
+
+/* A kernel that applies `spec` to all inputs of the call; halves become float32 on the way. */
+vd_status make_elementwise(Device &d, const vd_call &call, const LoopSpec &spec, uint32_t caps,
+                           std::unique_ptr<Kernel> &kernel, vd_err *err);
+
+// The loops that are compiled once, for the baseline.  nullptr if there is none.
+Loop int_loop(const char *op, DType t);      // integers and bool
+Loop complex_loop(const char *op, DType t);  // complex64 and complex128
+Loop libm_loop(const char *op, DType t);     // float32 and float64 through the C library
+Loop cast_loop(DType from, DType to);
+Loop where_loop(int bytes);
+
+}  // namespace vob
+
+#endif

@@ -1,0 +1,183 @@
+// Element-wise loops of float32 and float64.
+#include "parts.h"
+
+#include "math.h"
+
+namespace vob {
+namespace VOB_ISA {
+namespace {
+
+// Iterations are independent even when out is an input, which the compiler cannot know.
+#define VOB_EACH _Pragma("GCC ivdep") for (int64_t i = 0; i < n; ++i)
+
+#define UNARY(name, expression)                                       \
+  template <class T>                                                  \
+  void u_##name(void *out, const void *const *in, int64_t n) {        \
+    T *y = static_cast<T *>(out);                                     \
+    const T *p = static_cast<const T *>(in[0]);                       \
+    VOB_EACH {                                                        \
+      T x = p[i];                                                     \
+      y[i] = expression;                                              \
+    }                                                                 \
+  }
+#define BINARY(name, expression)                                      \
+  template <class T>                                                  \
+  void b_##name(void *out, const void *const *in, int64_t n) {        \
+    T *y = static_cast<T *>(out);                                     \
+    const T *p = static_cast<const T *>(in[0]);                       \
+    const T *q = static_cast<const T *>(in[1]);                       \
+    VOB_EACH {                                                        \
+      T a = p[i], b = q[i];                                           \
+      y[i] = expression;                                              \
+    }                                                                 \
+  }
+#define COMPARE(name, op)                                             \
+  template <class T>                                                  \
+  void c_##name(void *out, const void *const *in, int64_t n) {        \
+    uint8_t *y = static_cast<uint8_t *>(out);                         \
+    const T *p = static_cast<const T *>(in[0]);                       \
+    const T *q = static_cast<const T *>(in[1]);                       \
+    VOB_EACH y[i] = p[i] op q[i];                                     \
+  }
+
+inline float trig(float x, int quadrant) { return m::sincos(x, quadrant); }
+
+float floor_of(float x) { return __builtin_floorf(x); }
+double floor_of(double x) { return __builtin_floor(x); }
+float ceil_of(float x) { return __builtin_ceilf(x); }
+double ceil_of(double x) { return __builtin_ceil(x); }
+float rint_of(float x) { return __builtin_rintf(x); }
+double rint_of(double x) { return __builtin_rint(x); }
+float trunc_of(float x) { return __builtin_truncf(x); }
+double trunc_of(double x) { return __builtin_trunc(x); }
+float sqrt_of(float x) { return __builtin_sqrtf(x); }
+double sqrt_of(double x) { return __builtin_sqrt(x); }
+float abs_of(float x) { return __builtin_fabsf(x); }
+double abs_of(double x) { return __builtin_fabs(x); }
+
+template <class T>
+inline T sigmoid(T x) {
+  return T(1) / (T(1) + m::exp(-x));
+}
+// gelu "tanh": 0.5 x (1 + tanh(u)) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3)
+template <class T>
+inline T gelu_u2(T x) {
+  return T(1.5957691216057308) * x * (T(1) + T(0.044715) * x * x);
+}
+
+UNARY(neg, -x)
+UNARY(abs, abs_of(x))
+UNARY(sign, x > T(0) ? T(1) : x < T(0) ? T(-1) : x)
+UNARY(floor, floor_of(x))
+UNARY(ceil, ceil_of(x))
+UNARY(round, rint_of(x))
+UNARY(trunc, trunc_of(x))
+UNARY(sqrt, sqrt_of(x))
+UNARY(exp, m::exp(x))
+UNARY(expm1, m::expm1(x))
+UNARY(log, m::log(x))
+UNARY(log1p, m::log1p(x))
+UNARY(tanh, m::tanh(x))
+UNARY(erf, m::erf(x))
+UNARY(relu, x < T(0) ? T(0) : x)
+UNARY(sigmoid, sigmoid(x))
+UNARY(silu, x / (T(1) + m::exp(-x)))
+UNARY(gelu, T(0.5) * x * (T(1) + m::erf(x * T(0.70710678118654752))))
+UNARY(gelu_tanh, x / (T(1) + m::exp(-gelu_u2(x))))
+UNARY(rsqrt, T(1) / sqrt_of(x))
+UNARY(reciprocal, T(1) / x)
+UNARY(square, x *x)
+UNARY(exp2, m::exp2(x))
+UNARY(log2, m::log2(x))
+UNARY(log10, m::log10(x))
+
+// sin and cos: the vector loop is right up to kTrigLimit; the rare rest is done again by libm.
+template <int Quadrant>
+void trig32(void *out, const void *const *in, int64_t n) {
+  float *y = static_cast<float *>(out);
+  const float *p = static_cast<const float *>(in[0]);
+  constexpr int64_t kBlock = 512;
+  float x[kBlock];
+  for (int64_t at = 0; at < n; at += kBlock) {
+    int64_t count = n - at < kBlock ? n - at : kBlock;
+    int large = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      x[i] = p[at + i];
+      large |= !(abs_of(x[i]) < m::kTrigLimit);
+    }
+    for (int64_t i = 0; i < count; ++i) y[at + i] = trig(x[i], Quadrant);
+    if (!large) continue;
+    for (int64_t i = 0; i < count; ++i)
+      if (!(abs_of(x[i]) < m::kTrigLimit))
+        y[at + i] = Quadrant ? __builtin_cosf(x[i]) : __builtin_sinf(x[i]);
+  }
+}
+void sin64(void *out, const void *const *in, int64_t n) {
+  for (int64_t i = 0; i < n; ++i)
+    static_cast<double *>(out)[i] = __builtin_sin(static_cast<const double *>(in[0])[i]);
+}
+void cos64(void *out, const void *const *in, int64_t n) {
+  for (int64_t i = 0; i < n; ++i)
+    static_cast<double *>(out)[i] = __builtin_cos(static_cast<const double *>(in[0])[i]);
+}
+
+BINARY(add, a + b)
+BINARY(sub, a - b)
+BINARY(mul, a *b)
+BINARY(div, a / b)
+BINARY(maximum, a > b || a != a ? a : b)
+BINARY(minimum, a < b || a != a ? a : b)
+BINARY(relu_backward, b > T(0) ? a : T(0))
+BINARY(sigmoid_backward, a *b *(T(1) - b))
+BINARY(tanh_backward, a *(T(1) - b * b))
+
+template <class T>
+inline T silu_slope(T x) {
+  T s = sigmoid(x);
+  return s * (T(1) + x * (T(1) - s));
+}
+// Phi(x) + x phi(x)
+template <class T>
+inline T gelu_slope(T x) {
+  return T(0.5) * (T(1) + m::erf(x * T(0.70710678118654752))) +
+         x * T(0.39894228040143268) * m::exp(T(-0.5) * x * x);
+}
+template <class T>
+inline T gelu_tanh_slope(T x) {
+  T s = sigmoid(gelu_u2(x));
+  T du = T(1.5957691216057308) * (T(1) + T(0.134145) * x * x);
+  return s + x * s * (T(1) - s) * du;
+}
+BINARY(silu_backward, a *silu_slope(b))
+BINARY(gelu_backward, a *gelu_slope(b))
+BINARY(gelu_tanh_backward, a *gelu_tanh_slope(b))
+
+COMPARE(eq, ==)
+COMPARE(ne, !=)
+COMPARE(lt, <)
+COMPARE(le, <=)
+COMPARE(gt, >)
+COMPARE(ge, >=)
+
+}  // namespace
+
+void fill_elementwise(Simd &s) {
+#define SET(name) s.unary[kF32][k_##name] = u_##name<float>, s.unary[kF64][k_##name] = u_##name<double>;
+  SET(neg) SET(abs) SET(sign) SET(floor) SET(ceil) SET(round) SET(trunc) SET(sqrt) SET(exp)
+  SET(expm1) SET(log) SET(log1p) SET(tanh) SET(erf) SET(relu) SET(sigmoid) SET(silu) SET(gelu)
+  SET(gelu_tanh) SET(rsqrt) SET(reciprocal) SET(square) SET(exp2) SET(log2) SET(log10)
+#undef SET
+  s.unary[kF32][k_sin] = trig32<0>, s.unary[kF32][k_cos] = trig32<1>;
+  s.unary[kF64][k_sin] = sin64, s.unary[kF64][k_cos] = cos64;
+#define SET(name) \
+  s.binary[kF32][k_##name] = b_##name<float>, s.binary[kF64][k_##name] = b_##name<double>;
+  VOB_BINARY_OPS(SET)
+#undef SET
+#define SET(name) \
+  s.compare[kF32][k_##name] = c_##name<float>, s.compare[kF64][k_##name] = c_##name<double>;
+  VOB_COMPARE_OPS(SET)
+#undef SET
+}
+
+}  // namespace VOB_ISA
+}  // namespace vob

@@ -1,0 +1,170 @@
+// Matrix-vector products and products too small for OpenBLAS's packing.
+#include "parts.h"
+#include "row.h"
+
+namespace vob {
+namespace VOB_ISA {
+namespace {
+
+/* Four rows at a time share the loads of x. */
+template <class T, class Row, class LoadVec, class LoadOne>
+inline void dot_rows(T *y, int64_t ystride, const Row *a, int64_t stride, const T *x, int64_t rows,
+                     int64_t n, LoadVec vec, LoadOne one) {
+  constexpr int64_t L = kLanes<T>;
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    const Row *p = a + r * stride, *q = p + stride, *s = q + stride, *t = s + stride;
+    Vec<T> a0{}, a1{}, a2{}, a3{}, b0{}, b1{}, b2{}, b3{};
+    int64_t i = 0;
+    for (; i + 2 * L <= n; i += 2 * L) {
+      Vec<T> v = load(x + i), w = load(x + i + L);
+      a0 += vec(p + i) * v, b0 += vec(p + i + L) * w;
+      a1 += vec(q + i) * v, b1 += vec(q + i + L) * w;
+      a2 += vec(s + i) * v, b2 += vec(s + i + L) * w;
+      a3 += vec(t + i) * v, b3 += vec(t + i + L) * w;
+    }
+    T s0 = lane_sum<T>(a0 + b0), s1 = lane_sum<T>(a1 + b1), s2 = lane_sum<T>(a2 + b2),
+      s3 = lane_sum<T>(a3 + b3);
+    for (; i < n; ++i) {
+      s0 += one(p[i]) * x[i], s1 += one(q[i]) * x[i];
+      s2 += one(s[i]) * x[i], s3 += one(t[i]) * x[i];
+    }
+    y[r * ystride] = s0, y[(r + 1) * ystride] = s1;
+    y[(r + 2) * ystride] = s2, y[(r + 3) * ystride] = s3;
+  }
+  for (; r < rows; ++r) {
+    const Row *p = a + r * stride;
+    Vec<T> a0{}, b0{};
+    int64_t i = 0;
+    for (; i + 2 * L <= n; i += 2 * L) {
+      a0 += vec(p + i) * load(x + i);
+      b0 += vec(p + i + L) * load(x + i + L);
+    }
+    T s0 = lane_sum<T>(a0 + b0);
+    for (; i < n; ++i) s0 += one(p[i]) * x[i];
+    y[r * ystride] = s0;
+  }
+}
+
+template <class T>
+void dot_rows_plain(T *y, int64_t ystride, const T *a, int64_t stride, const T *x, int64_t rows,
+                    int64_t n) {
+  dot_rows(
+      y, ystride, a, stride, x, rows, n, [](const T *p) { return load(p); }, [](T v) { return v; });
+}
+
+inline Vec<float> load_bf16(const uint16_t *p) {
+#if defined(__AVX512F__)
+  __m256i h = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p));
+  return (Vec<float>)_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16);
+#elif defined(__AVX2__)
+  __m128i h = _mm_loadu_si128(reinterpret_cast<const __m128i *>(p));
+  return (Vec<float>)_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16);
+#else
+  Vec<float> v;
+  for (int i = 0; i < kLanes<float>; ++i) v[i] = bits<float>(uint32_t(p[i]) << 16);
+  return v;
+#endif
+}
+inline float one_f16(uint16_t h) {
+  float f = bits<float>(uint32_t(h & 0x7fff) << 13) * bits<float>(0x77800000u);
+  uint32_t u = bits<uint32_t>(f);
+  u = (h & 0x7c00) == 0x7c00 ? u | 0x7f800000u : u;
+  return bits<float>(u | uint32_t(h & 0x8000) << 16);
+}
+inline Vec<float> load_f16(const uint16_t *p) {
+#if defined(__AVX512F__)
+  return (Vec<float>)_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)));
+#elif defined(__F16C__)
+  return (Vec<float>)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)));
+#else
+  Vec<float> v;
+  for (int i = 0; i < kLanes<float>; ++i) v[i] = one_f16(p[i]);
+  return v;
+#endif
+}
+
+void dot_rows_bf16(float *y, int64_t ystride, const uint16_t *a, int64_t stride, const float *x,
+                   int64_t rows, int64_t n) {
+  dot_rows(y, ystride, a, stride, x, rows, n, load_bf16,
+           [](uint16_t h) { return bits<float>(uint32_t(h) << 16); });
+}
+void dot_rows_f16(float *y, int64_t ystride, const uint16_t *a, int64_t stride, const float *x,
+                  int64_t rows, int64_t n) {
+  dot_rows(y, ystride, a, stride, x, rows, n, load_f16, one_f16);
+}
+
+template <class T>
+void axpy_rows(T *y, const T *a, int64_t stride, const T *x, int64_t xstride, int64_t rows,
+               int64_t n) {
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4, a += 4 * stride) {
+    const T *p = a, *q = p + stride, *s = q + stride, *t = s + stride;
+    T x0 = x[r * xstride], x1 = x[(r + 1) * xstride], x2 = x[(r + 2) * xstride],
+      x3 = x[(r + 3) * xstride];
+#pragma GCC ivdep
+    for (int64_t j = 0; j < n; ++j)
+      y[j] += (p[j] * x0 + q[j] * x1) + (s[j] * x2 + t[j] * x3);
+  }
+  for (; r < rows; ++r, a += stride) {
+    T x0 = x[r * xstride];
+#pragma GCC ivdep
+    for (int64_t j = 0; j < n; ++j) y[j] += a[j] * x0;
+  }
+}
+
+/* R rows by V vectors of C in registers; the last vector of a row may be partial. */
+template <class T, int R, int V>
+inline void tile(T *c, int64_t ldc, const T *a, int64_t sa0, int64_t sa1, const T *b, int64_t ldb,
+                 int64_t k) {
+  constexpr int64_t L = kLanes<T>;
+  Vec<T> acc[R][V] = {};
+  for (int64_t p = 0; p < k; ++p) {
+    Vec<T> bv[V];
+    for (int v = 0; v < V; ++v) bv[v] = load(b + p * ldb + v * L);
+    for (int r = 0; r < R; ++r)
+      for (int v = 0; v < V; ++v) acc[r][v] += bv[v] * a[r * sa0 + p * sa1];
+  }
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < V; ++v) store(c + r * ldc + v * L, acc[r][v]);
+}
+template <class T, int R>
+inline void tail(T *c, int64_t ldc, const T *a, int64_t sa0, int64_t sa1, const T *b, int64_t ldb,
+                 int64_t n, int64_t k) {
+  T acc[R][kLanes<T>] = {};
+  for (int64_t p = 0; p < k; ++p)
+    for (int r = 0; r < R; ++r) {
+      T x = a[r * sa0 + p * sa1];
+      for (int64_t j = 0; j < n; ++j) acc[r][j] += b[p * ldb + j] * x;
+    }
+  for (int r = 0; r < R; ++r)
+    for (int64_t j = 0; j < n; ++j) c[r * ldc + j] = acc[r][j];
+}
+template <class T, int R>
+inline void strip(T *c, int64_t ldc, const T *a, int64_t sa0, int64_t sa1, const T *b, int64_t ldb,
+                  int64_t n, int64_t k) {
+  constexpr int64_t L = kLanes<T>;
+  int64_t j = 0;
+  for (; j + 2 * L <= n; j += 2 * L) tile<T, R, 2>(c + j, ldc, a, sa0, sa1, b + j, ldb, k);
+  for (; j + L <= n; j += L) tile<T, R, 1>(c + j, ldc, a, sa0, sa1, b + j, ldb, k);
+  if (j < n) tail<T, R>(c + j, ldc, a, sa0, sa1, b + j, ldb, n - j, k);
+}
+template <class T>
+void small_gemm(T *c, int64_t ldc, const T *a, int64_t sa0, int64_t sa1, const T *b, int64_t ldb,
+                int64_t m, int64_t n, int64_t k) {
+  int64_t i = 0;
+  for (; i + 4 <= m; i += 4) strip<T, 4>(c + i * ldc, ldc, a + i * sa0, sa0, sa1, b, ldb, n, k);
+  for (; i < m; ++i) strip<T, 1>(c + i * ldc, ldc, a + i * sa0, sa0, sa1, b, ldb, n, k);
+}
+
+}  // namespace
+
+void fill_gemv(Simd &s) {
+  s.dot_rows32 = dot_rows_plain<float>, s.dot_rows64 = dot_rows_plain<double>;
+  s.dot_rows_bf16 = dot_rows_bf16, s.dot_rows_f16 = dot_rows_f16;
+  s.axpy_rows32 = axpy_rows<float>, s.axpy_rows64 = axpy_rows<double>;
+  s.small_gemm32 = small_gemm<float>, s.small_gemm64 = small_gemm<double>;
+}
+
+}  // namespace VOB_ISA
+}  // namespace vob

@@ -1,0 +1,21 @@
+// The parts from which one instruction set's table is put together.
+#ifndef VIDYA_OPENBLAS_SIMD_PARTS_H
+#define VIDYA_OPENBLAS_SIMD_PARTS_H
+
+#include "vec.h"
+
+namespace vob {
+namespace VOB_ISA {
+
+void fill_elementwise(Simd &);
+void fill_convert(Simd &);
+void fill_reduce(Simd &);
+void fill_rows(Simd &);
+void fill_norm(Simd &);
+void fill_gemv(Simd &);
+void fill_optim(Simd &);
+
+}  // namespace VOB_ISA
+}  // namespace vob
+
+#endif

@@ -1,0 +1,55 @@
+// Sums and extrema of contiguous rows and of columns.
+#include "parts.h"
+#include "row.h"
+
+namespace vob {
+namespace VOB_ISA {
+namespace {
+
+double sum32(const float *x, int64_t n) { return row_sum(x, n); }
+double sum64(const double *x, int64_t n) { return row_sum(x, n); }
+float max32(const float *x, int64_t n) { return row_max(x, n); }
+
+float min32(const float *x, int64_t n) {
+  // the largest of -x, in blocks that stay in the first cache
+  constexpr int64_t kBlock = 1024;
+  float y[kBlock], best = -__builtin_inff();
+  for (int64_t at = 0; at < n; at += kBlock) {
+    int64_t count = n - at < kBlock ? n - at : kBlock;
+    for (int64_t i = 0; i < count; ++i) y[i] = -x[at + i];
+    float v = row_max(y, count);
+    best = v > best || v != v ? v : best;
+    if (v != v) return v;
+  }
+  return -best;
+}
+
+void col_sum32(double *acc, const float *x, int64_t n, int64_t rows, int64_t stride) {
+  int64_t r = 0;
+  for (; r + 8 <= rows; r += 8, x += 8 * stride) {
+    const float *a = x, *b = a + stride, *c = b + stride, *d = c + stride, *e = d + stride,
+                *f = e + stride, *g = f + stride, *h = g + stride;
+#pragma GCC ivdep
+    for (int64_t j = 0; j < n; ++j) {
+      float s = ((a[j] + b[j]) + (c[j] + d[j])) + ((e[j] + f[j]) + (g[j] + h[j]));
+      acc[j] += double(s);
+    }
+  }
+  for (; r < rows; ++r, x += stride) {
+#pragma GCC ivdep
+    for (int64_t j = 0; j < n; ++j) acc[j] += double(x[j]);
+  }
+}
+
+}  // namespace
+
+void fill_reduce(Simd &s) {
+  s.sum32 = sum32;
+  s.sum64 = sum64;
+  s.max32 = max32;
+  s.min32 = min32;
+  s.col_sum32 = col_sum32;
+}
+
+}  // namespace VOB_ISA
+}  // namespace vob

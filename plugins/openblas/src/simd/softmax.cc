@@ -1,0 +1,98 @@
+// Softmax and its kin on one row: the maximum, then one pass of exponentials, then the scaling.
+#include "math.h"
+#include "parts.h"
+#include "row.h"
+
+namespace vob {
+namespace VOB_ISA {
+namespace {
+
+constexpr int64_t kBlock = 512;  // exponentials are summed while they are in the first cache
+
+/* y = exp(x - shift) and the sum of y. */
+template <class T>
+double exp_and_sum(T *y, const T *x, T shift, int64_t n) {
+  double sum = 0;
+  for (int64_t at = 0; at < n; at += kBlock) {
+    int64_t count = n - at < kBlock ? n - at : kBlock;
+#pragma GCC ivdep
+    for (int64_t i = at; i < at + count; ++i) y[i] = m::exp_nonpositive(x[i] - shift);
+    sum += row_sum(y + at, count);
+  }
+  return sum;
+}
+
+template <class T>
+double sum_exp(const T *x, T shift, int64_t n) {
+  double sum = 0;
+  T y[kBlock];
+  for (int64_t at = 0; at < n; at += kBlock) {
+    int64_t count = n - at < kBlock ? n - at : kBlock;
+#pragma GCC ivdep
+    for (int64_t i = 0; i < count; ++i) y[i] = m::exp_nonpositive(x[at + i] - shift);
+    sum += row_sum(y, count);
+  }
+  return sum;
+}
+
+template <class T>
+void softmax(T *y, const T *x, int64_t n) {
+  T top = row_max(x, n);
+  double sum = exp_and_sum(y, x, top, n);
+  T scale = T(1 / sum);
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) y[i] *= scale;
+}
+
+template <class T>
+double log_sum_exp(const T *x, int64_t n) {
+  T top = row_max(x, n);
+  if (top == T(-__builtin_inf())) return double(top);  // inf - inf would be NaN
+  return double(top) + __builtin_log(sum_exp(x, top, n));
+}
+
+template <class T>
+void log_softmax(T *y, const T *x, int64_t n) {
+  T top = row_max(x, n);
+  T log_sum = T(__builtin_log(sum_exp(x, top, n)));
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) y[i] = x[i] - top - log_sum;
+}
+
+// dx = y (g - sum(g y))
+template <class T>
+void softmax_backward(T *dx, const T *g, const T *y, int64_t n) {
+  T dot = T(row_dot(g, y, n));
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) dx[i] = y[i] * (g[i] - dot);
+}
+
+// dx = g - exp(y) sum(g)
+template <class T>
+void log_softmax_backward(T *dx, const T *g, const T *y, int64_t n) {
+  T sum = T(row_sum(g, n));
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) dx[i] = g[i] - m::exp(y[i]) * sum;
+}
+
+template <class T>
+void scaled_exp(T *dx, const T *x, double lse, double g, int64_t n) {
+  T shift = T(lse), scale = T(g);
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) dx[i] = m::exp(x[i] - shift) * scale;
+}
+
+}  // namespace
+
+void fill_rows(Simd &s) {
+  s.softmax32 = softmax<float>, s.softmax64 = softmax<double>;
+  s.log_softmax32 = log_softmax<float>, s.log_softmax64 = log_softmax<double>;
+  s.softmax_backward32 = softmax_backward<float>, s.softmax_backward64 = softmax_backward<double>;
+  s.log_softmax_backward32 = log_softmax_backward<float>;
+  s.log_softmax_backward64 = log_softmax_backward<double>;
+  s.log_sum_exp32 = log_sum_exp<float>, s.log_sum_exp64 = log_sum_exp<double>;
+  s.scaled_exp32 = scaled_exp<float>, s.scaled_exp64 = scaled_exp<double>;
+}
+
+}  // namespace VOB_ISA
+}  // namespace vob
