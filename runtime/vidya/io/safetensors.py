@@ -100,7 +100,7 @@ def save_file(
 
 
 def _host_bytes(tensor: Any) -> memoryview:
-    array = tensor if isinstance(tensor, np.ndarray) else tensor.detach().numpy()
+    array = np.asarray(tensor.detach().numpy() if hasattr(tensor, "detach") else tensor)
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 

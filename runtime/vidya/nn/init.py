@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 
-from .. import factories
-from ..autograd import no_grad
+from ..engine.autograd import no_grad
+from ..ops.elementwise import where
+from ..random import rand_like, randn_like
 from ..tensor import Tensor
 
 
@@ -29,14 +30,14 @@ def ones_(tensor: Tensor) -> Tensor:
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Uniform in [a, b)."""
     with no_grad():
-        draw = factories.rand(*tensor.shape, device=tensor.device, dtype=tensor.dtype)
+        draw = rand_like(tensor)
         return tensor.copy_(draw * (b - a) + a)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """N(mean, std^2)."""
     with no_grad():
-        draw = factories.randn(*tensor.shape, device=tensor.device, dtype=tensor.dtype)
+        draw = randn_like(tensor)
         return tensor.copy_(draw * std + mean)
 
 
@@ -58,8 +59,8 @@ def trunc_normal_(
     with no_grad():
         normal_(tensor, mean, std)
         while bool((outside := (tensor < a) | (tensor > b)).any()):
-            draw = factories.randn(*tensor.shape, device=tensor.device, dtype=tensor.dtype)
-            tensor.copy_(factories.where(outside, draw * std + mean, tensor))
+            draw = randn_like(tensor)
+            tensor.copy_(where(outside, draw * std + mean, tensor))
         return tensor
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import dtypes
 from .. import functional as F
-from ..factories import ones, zeros
+from ..construct import ones, zeros
 from ..tensor import Tensor
 from .module import Module
 from .parameter import Parameter

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .. import dtypes
-from ..autograd import no_grad
+from ..construct import as_tensor
+from ..engine.autograd import no_grad
 from ..errors import CheckpointError
 from ..tensor import Tensor
 
@@ -53,7 +54,7 @@ class StateMixin:
         with no_grad():
             for name, tensor in own.items():
                 if name in state_dict:
-                    tensor.copy_(_as_tensor(state_dict[name]))
+                    tensor.copy_(as_tensor(state_dict[name]))
         return IncompatibleKeys(missing, unexpected)
 
     def _state_tensors(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
@@ -108,12 +109,6 @@ def _device_and_dtype(*args, device=None, dtype=None) -> tuple[Any, dtypes.dtype
     if dtype is not None and not dtype.is_floating_point and not dtype.is_complex:
         raise TypeError(f"a module can only be moved to a floating dtype, not {dtype.name}")
     return device, dtype
-
-
-def _as_tensor(value: Any) -> Tensor:
-    from .. import tensor
-
-    return value if isinstance(value, Tensor) else tensor(value)
 
 
 def _shorten(items: list[str], separator: str = ", ", most: int = 5) -> str:

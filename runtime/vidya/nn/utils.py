@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from .. import factories
-from ..autograd import no_grad
+from ..construct import stack, tensor
+from ..engine.autograd import no_grad
 from ..errors import TrainingError
+from ..ops.rules import accumulation
 from ..tensor import Tensor
 
 
@@ -24,7 +25,7 @@ def clip_grad_norm_(
     """
     grads = _grads(parameters)
     if not grads:
-        return factories.tensor(0.0)
+        return tensor(0.0)
     with no_grad():
         total = _norm(grads, float(norm_type))
         if error_if_nonfinite and not math.isfinite(total.item()):
@@ -51,12 +52,12 @@ def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
 
 def _norm(grads: list[Tensor], p: float) -> Tensor:
     home = grads[0].device
-    wide = [grad.to(dtype=factories.accumulation_dtype(grad.dtype)) for grad in grads]
+    wide = [grad.to(dtype=accumulation(grad.dtype)) for grad in grads]
     if p == math.inf:
         parts = [grad.abs().amax() for grad in wide]
     elif p == 2.0:
         parts = [(grad * grad).sum() for grad in wide]
     else:
         parts = [(grad.abs() ** p).sum() for grad in wide]
-    stacked = factories.stack([part.to(device=home) for part in parts])
+    stacked = stack([part.to(device=home) for part in parts])
     return stacked.amax() if p == math.inf else stacked.sum() ** (1.0 / p)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..autograd import no_grad
+from ..construct import tensor
+from ..engine.autograd import no_grad
 from ..errors import CheckpointError
 from ..tensor import Tensor
 
@@ -154,8 +155,6 @@ class Optimizer:
 
 def _like(param: Tensor, values: Mapping[str, Any]) -> dict[str, Any]:
     """Copies of the state, on the parameter's device; plain numbers as they are."""
-    from .. import tensor
-
     return {
         name: tensor(value, device=param.device) if hasattr(value, "shape") else value
         for name, value in values.items()

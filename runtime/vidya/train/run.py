@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from .. import dtypes, random
-from ..autograd import no_grad
+from ..engine.autograd import no_grad
 from ..errors import CheckpointError, ConfigError, TrainingError
 from ..io import load_checkpoint, save_checkpoint
 from ..nn import Module
@@ -249,11 +249,11 @@ def _rng_state(rng: Random) -> dict[str, Any]:
     version, words, gauss_next = rng.getstate()
     return {
         "python": [version, list(words), gauss_next],
-        "vidya": random.get_state(),
+        "vidya": random.get_rng_state(),
     }
 
 
 def set_rng_state(rng: Random, state: dict[str, Any]) -> None:
     version, words, gauss_next = state["python"]
     rng.setstate((version, tuple(words), gauss_next))
-    random.set_state(state["vidya"])
+    random.set_rng_state(state["vidya"])
