@@ -1,0 +1,143 @@
+// Building plans from what the engine traced.
+#include "bindings.hpp"
+
+namespace vidya {
+
+namespace {
+
+// A plan as Python holds it.
+struct PlanHandle {
+  PlanPtr plan;
+};
+
+// None: absent. (index, tensor): a slot, or the scalar -1 - index if negative.
+Operand operand(py::handle h) {
+  Operand o;
+  if (h.is_none()) {
+    o.kind = Operand::ABSENT;
+    return o;
+  }
+  auto pair = h.cast<py::tuple>();
+  int index = pair[0].cast<int>();
+  TensorObject* t = tensor_arg(pair[1]);
+  o.kind = index < 0 ? Operand::SCALAR : Operand::SLOT;
+  o.index = index < 0 ? -1 - index : index;
+  o.offset = index < 0 ? 0 : t->offset;
+  o.meta = meta_ref(t->meta);
+  o.flags = t->flags & (PARAM | VIEW_COPY);
+  return o;
+}
+
+ScalarSpec scalar(py::tuple t) {
+  ScalarSpec s{};
+  auto kind = t[0].cast<std::string>();
+  if (kind == "argument") {
+    s.kind = ScalarSpec::ARGUMENT;
+    s.index = t[1].cast<int>();
+  } else if (kind == "constant") {
+    s.kind = ScalarSpec::CONSTANT;
+    s.value = number_from(py::object(t[1]).ptr());
+  } else {
+    s.kind = ScalarSpec::EXPRESSION;
+    s.op = t[1].cast<std::string>()[0];
+    s.a = t[2].cast<int>();
+    s.b = t[3].cast<int>();
+  }
+  return s;
+}
+
+PlanHandle make_plan(Device* device, const std::vector<py::object>& inputs,
+                     const std::vector<uint64_t>& blocks, const std::vector<py::tuple>& scalars,
+                     const std::vector<py::tuple>& steps, const std::vector<py::tuple>& outputs,
+                     const std::vector<int>& mutated,
+                     const std::vector<std::pair<int, int>>& rebinds, bool returns_tuple) {
+  auto plan = std::make_shared<Plan>();
+  plan->device = device;
+  for (const auto& i : inputs) plan->inputs.push_back(meta_ref(tensor_arg(i)->meta));
+  plan->blocks = blocks;
+  for (const auto& s : scalars) plan->scalars.push_back(scalar(s));
+  for (const auto& t : steps) {
+    Step step;
+    step.op = t[0].cast<std::string>();
+    if (!t[1].is_none()) step.kernel = t[1].cast<KernelPtr>();
+    if (!t[2].is_none()) step.function = py::object(t[2]).release().ptr();
+    if (!t[3].is_none()) step.attrs = attrs_from(py::object(t[3]).ptr());
+    for (auto o : t[4]) step.inputs.push_back(operand(o));
+    for (auto o : t[5]) step.outputs.push_back(operand(o));
+    plan->steps.push_back(std::move(step));
+  }
+  for (const auto& o : outputs) plan->outputs.push_back(operand(o));
+  plan->mutated = mutated;
+  plan->rebinds = rebinds;
+  plan->returns_tuple = returns_tuple;
+  plan->finish();
+  return PlanHandle{plan};
+}
+
+// plan(tensors, numbers) -> tuple of tensors
+py::tuple run(const PlanHandle& h, const std::vector<py::object>& tensors,
+              const std::vector<py::object>& numbers) {
+  const Plan& plan = *h.plan;
+  if (tensors.size() != plan.inputs.size())
+    raise(PyExc_TypeError, "this plan takes " + std::to_string(plan.inputs.size()) + " tensors");
+  std::vector<TensorObject*> in, out(plan.outputs.size());
+  std::vector<PyObject*> num;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    in.push_back(stored_arg(tensors[i]));
+    if (in.back()->meta != plan.inputs[i])
+      raise(PyExc_ValueError, "input " + std::to_string(i) + " of this plan is " +
+                                  describe(plan.inputs[i]) + ", not " + describe(in.back()->meta));
+  }
+  for (const auto& n : numbers) num.push_back(n.ptr());
+  plan.run(in.data(), num.data(), out.data());
+  py::tuple results(out.size());
+  for (size_t i = 0; i < out.size(); ++i) results[i] = steal(out[i]);
+  return results;
+}
+
+py::object symbolic(Device* device, int slot, py::handle dtype, const std::vector<int64_t>& shape,
+                    py::object strides, uint32_t flags) {
+  Meta* meta = meta_arg(device, dtype_arg(dtype), shape, strides);
+  Storage* s = storage_empty(device);
+  s->symbolic = true;
+  s->slot = slot;
+  return steal(tensor_new(s, meta, 0, flags));
+}
+
+// Other shape, strides, dtype and offset (bytes, from the storage's start) on the same memory.
+py::object view(py::handle tensor, const std::vector<int64_t>& shape, py::object strides,
+                int64_t offset, py::object dtype) {
+  TensorObject* t = tensor_arg(tensor);
+  int type = dtype.is_none() ? t->meta->dtype : dtype_arg(dtype);
+  Meta* meta = meta_arg(t->meta->device, type, shape, strides);
+  return steal(tensor_new(t->storage ? storage_ref(t->storage) : nullptr, meta, offset,
+                          t->flags & (WEAK | VIEW_COPY)));
+}
+
+}  // namespace
+
+PlanPtr plan_of(PyObject* object) { return py::handle(object).cast<PlanHandle&>().plan; }
+
+void bind_plan(py::module_& m) {
+  py::class_<PlanHandle>(m, "Plan")
+      .def(py::init(&make_plan), py::arg("device"), py::arg("inputs"), py::arg("blocks"),
+           py::arg("scalars"), py::arg("steps"), py::arg("outputs"), py::arg("mutated"),
+           py::arg("rebinds"), py::arg("returns_tuple"))
+      .def_property_readonly("steps",
+                             [](const PlanHandle& h) {
+                               py::list names;
+                               for (const Step& s : h.plan->steps) names.append(s.op);
+                               return names;
+                             })
+      .def_property_readonly("bytes",
+                             [](const PlanHandle& h) {
+                               uint64_t total = 0;
+                               for (uint64_t b : h.plan->blocks) total += b;
+                               return total;
+                             })
+      .def("__call__", run, py::arg("tensors"), py::arg("numbers") = std::vector<py::object>());
+  m.def("symbolic", symbolic);
+  m.def("view", view);
+}
+
+}  // namespace vidya

@@ -1,0 +1,73 @@
+// vidya._core: puts the parts together.
+#include "bindings.hpp"
+
+namespace vidya {
+
+namespace {
+
+bool set_grad_enabled(bool on) {
+  bool was = t_grad_enabled;
+  t_grad_enabled = on;
+  return was;
+}
+
+py::object set_trace(py::object trace) {
+  PyObject* was = t_trace;
+  t_trace = trace.is_none() ? nullptr : trace.release().ptr();
+  return was ? py::reinterpret_steal<py::object>(was) : py::none();
+}
+
+py::object current_trace() {
+  return t_trace ? py::reinterpret_borrow<py::object>(t_trace) : py::none();
+}
+
+uint64_t set_context(uint64_t context) {
+  uint64_t was = t_context;
+  t_context = context;
+  return was;
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "The C++ core of vidya: devices, tensors, ops, plans.";
+  py::register_exception_translator([](std::exception_ptr p) {
+    try {
+      if (p) std::rethrow_exception(p);
+    } catch (const PythonError&) {
+      // The Python error is set already.
+    }
+  });
+  tensor_init_type(m.ptr());
+  op_init_type(m.ptr());
+  node_init_type(m.ptr());
+  m.attr("ABI_VERSION") = py::make_tuple(VD_ABI_MAJOR, VD_ABI_MINOR);
+  m.attr("MAX_NDIM") = VD_MAX_NDIM;
+  m.def("register_dtypes", [](py::object o) { register_dtypes(o.ptr()); });
+  m.def("register_errors", [](py::object o) { register_errors(o.ptr()); });
+  m.def("set_tensor_class", [](py::object o) { set_tensor_class(o.ptr()); });
+  m.def("set_callbacks", [](py::object resolve, py::object trace, py::object decompose,
+                            py::object convert) {
+    set_callbacks(resolve.ptr(), trace.ptr(), decompose.ptr(), convert.ptr());
+  });
+  m.def("set_grad_enabled", set_grad_enabled, "Switch gradient recording; gives the old state.");
+  m.def("is_grad_enabled", [] { return t_grad_enabled; });
+  m.def("set_trace", set_trace, "The trace that this thread's ops go to, or None; gives the old.");
+  m.def("current_trace", current_trace);
+  m.def("set_context", set_context, "What all memo keys of this thread also hold.");
+  m.def("get_context", [] { return t_context; });
+  m.def("next_sequence", next_sequence, "The place of a new node in the order of recording.");
+  m.def("begin_scope", scope_begin);
+  m.def("end_scope", [](const std::vector<py::object>& kept) {
+    std::unordered_set<PyObject*> set;
+    for (const auto& k : kept) set.insert(k.ptr());
+    scope_end(set);
+  });
+  m.def("clear_memos", clear_memos, "Forget every remembered plan.");
+  bind_device(m);
+  bind_plan(m);
+  bind_host(m);
+  bind_dlpack(m);
+}
+
+}  // namespace vidya

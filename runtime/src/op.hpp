@@ -1,0 +1,63 @@
+// Op: the callable behind vidya.add and x.relu(). Binds arguments, looks the plan up, runs it.
+#pragma once
+#include "plan.hpp"
+
+namespace vidya {
+
+constexpr int kMaxParams = 24;
+constexpr int kMaxTensors = 128;
+
+struct Param {
+  enum Kind : uint8_t {
+    TENSOR,    // a Tensor
+    OPERAND,   // a Tensor or a Python number (whose value is no part of the memo's key)
+    OPTIONAL,  // a Tensor or None
+    LIST,      // a sequence of Tensors
+    ATTRIBUTE  // anything hashable: part of the memo's key
+  } kind;
+  PyObject* name;           // interned
+  PyObject* default_value;  // null: required
+};
+
+// The arguments of one call, sorted out.
+struct Bound {
+  PyObject* values[kMaxParams];  // borrowed, one per parameter
+  TensorObject* tensors[kMaxTensors];
+  PyObject* numbers[kMaxParams];
+  int n_tensors = 0;
+  int n_numbers = 0;
+  bool symbolic = false;       // a tensor of a trace is among them
+  bool requires_grad = false;  // a gradient is wanted for one of them
+};
+
+class Memo;
+
+struct OpObject {
+  PyObject_HEAD
+  vectorcallfunc vectorcall;
+  PyObject* name;
+  PyObject* definition;  // the Python OpDef
+  std::vector<Param>* params;
+  Memo* memo;
+  uint64_t saves;         // bit i: parameter i is saved for backward
+  bool saves_outputs;
+  bool has_pullback;      // else gradients come from differentiating the body
+  bool differentiable;    // else results carry no history
+  bool in_place;          // returns its first argument
+  PyObject* dict;         // __doc__, __signature__ ...
+};
+
+extern PyTypeObject* OpType;
+void op_init_type(PyObject* module);
+
+// Callbacks into vidya/engine: resolve(op, values) -> Plan, trace(op, values) -> result,
+// decompose(op, values) -> result, convert(op, name, object) -> Tensor.
+void set_callbacks(PyObject* resolve, PyObject* trace, PyObject* decompose, PyObject* convert);
+PlanPtr plan_of(PyObject* object);  // unwraps a _core.Plan
+
+// What every memo key also depends on: the default dtype, autocast ...
+extern thread_local uint64_t t_context;
+extern thread_local PyObject* t_trace;  // the trace this thread records into, or null
+void clear_memos();
+
+}  // namespace vidya

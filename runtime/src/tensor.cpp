@@ -1,0 +1,347 @@
+// The Python type under vidya.Tensor.
+#include "tensor.hpp"
+
+#include <structmember.h>
+
+#include "node.hpp"
+
+namespace vidya {
+
+PyTypeObject* TensorBaseType = nullptr;
+thread_local bool t_grad_enabled = true;
+
+namespace {
+
+PyTypeObject* g_class = nullptr;
+
+int traverse(PyObject* self, visitproc visit, void* arg) {
+  auto* t = as_tensor(self);
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(t->grad_fn);
+  Py_VISIT(t->grad);
+  Py_VISIT(t->hooks);
+  return 0;
+}
+
+int clear(PyObject* self) {
+  auto* t = as_tensor(self);
+  Py_CLEAR(t->grad_fn);
+  Py_CLEAR(t->grad);
+  Py_CLEAR(t->hooks);
+  return 0;
+}
+
+void dealloc(PyObject* self) {
+  auto* t = as_tensor(self);
+  PyTypeObject* type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
+  Py_TRASHCAN_BEGIN(self, dealloc);
+  if (t->weakrefs) PyObject_ClearWeakRefs(self);
+  clear(self);
+  storage_unref(t->storage);
+  meta_unref(t->meta);
+  type->tp_free(self);
+  Py_DECREF(type);
+  Py_TRASHCAN_END;
+}
+
+// TensorBase(other): an alias, so that nn.Parameter(tensor) shares memory.
+PyObject* tp_new(PyTypeObject* type, PyObject* args, PyObject*) {
+  return guarded<PyObject*>(nullptr, [&]() -> PyObject* {
+    PyObject* other = nullptr;
+    if (PyTuple_GET_SIZE(args) >= 1) other = PyTuple_GET_ITEM(args, 0);
+    if (!other || !is_tensor(other))
+      raise(PyExc_TypeError, "make tensors with vidya.tensor(data), vidya.zeros(...) ...");
+    auto* t = as_tensor(other);
+    auto* self = as_tensor(checked(type->tp_alloc(type, 0)));
+    self->storage = t->storage ? storage_ref(t->storage) : nullptr;
+    self->meta = meta_ref(t->meta);
+    self->offset = t->offset;
+    return as_object(self);
+  });
+}
+
+// ---- attributes ----
+
+PyObject* get_shape(PyObject* self, void*) {
+  return guarded<PyObject*>(nullptr, [&] { return Py_NewRef(meta_shape(as_tensor(self)->meta)); });
+}
+PyObject* get_strides(PyObject* self, void*) {
+  const Meta* m = as_tensor(self)->meta;
+  PyObject* tuple = PyTuple_New(m->ndim);
+  if (!tuple) return nullptr;
+  for (int d = 0; d < m->ndim; ++d)
+    PyTuple_SET_ITEM(tuple, d, PyLong_FromLongLong(m->strides()[d]));
+  return tuple;
+}
+PyObject* get_dtype(PyObject* self, void*) {
+  return Py_NewRef(dtype_object(as_tensor(self)->meta->dtype));
+}
+PyObject* get_device(PyObject* self, void*) {
+  return Py_NewRef(as_tensor(self)->meta->device->object);
+}
+PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromLong(as_tensor(self)->meta->ndim); }
+PyObject* get_offset(PyObject* self, void*) {
+  return PyLong_FromLongLong(as_tensor(self)->offset);
+}
+PyObject* get_version(PyObject* self, void*) {
+  auto* s = as_tensor(self)->storage;
+  return PyLong_FromUnsignedLong(s ? s->version : 0);
+}
+PyObject* get_slot(PyObject* self, void*) {
+  auto* s = as_tensor(self)->storage;
+  if (!s || !s->symbolic) Py_RETURN_NONE;
+  return PyLong_FromLong(s->slot);
+}
+PyObject* get_meta_key(PyObject* self, void*) {
+  return PyLong_FromVoidPtr(as_tensor(self)->meta);
+}
+PyObject* get_saved(PyObject* self, void*) {
+  return PyBool_FromLong(as_tensor(self)->storage != nullptr);
+}
+PyObject* get_storage_id(PyObject* self, void*) {
+  return PyLong_FromVoidPtr(as_tensor(self)->storage);
+}
+PyObject* get_storage_bytes(PyObject* self, void*) {
+  auto* s = as_tensor(self)->storage;
+  return PyLong_FromUnsignedLongLong(s ? s->bytes : 0);
+}
+
+template <uint32_t kFlag>
+PyObject* get_flag(PyObject* self, void*) {
+  return PyBool_FromLong(as_tensor(self)->flags & kFlag);
+}
+template <uint32_t kFlag>
+int set_flag(PyObject* self, PyObject* value, void*) {
+  int on = value ? PyObject_IsTrue(value) : -1;
+  if (on < 0) return -1;
+  auto* t = as_tensor(self);
+  t->flags = on ? t->flags | kFlag : t->flags & ~kFlag;
+  return 0;
+}
+
+int set_requires_grad(PyObject* self, PyObject* value, void*) {
+  return guarded(-1, [&] {
+    int on = value ? PyObject_IsTrue(value) : -1;
+    if (on < 0) throw PythonError();
+    auto* t = as_tensor(self);
+    if (t->grad_fn && !on)
+      raise("AutogradError",
+            "requires_grad can be turned off on leaves only; use y.detach() for a result");
+    if (on && t->meta->dtype < F16)
+      raise("AutogradError", std::string("only floating and complex tensors have gradients, not ") +
+                                 kDtypes[t->meta->dtype].long_name);
+    if (on)
+      t->flags |= REQUIRES_GRAD;
+    else
+      t->flags &= ~REQUIRES_GRAD;
+    return 0;
+  });
+}
+
+PyObject* get_is_leaf(PyObject* self, void*) {
+  return PyBool_FromLong(as_tensor(self)->grad_fn == nullptr);
+}
+PyObject* get_object(PyObject* object) { return Py_NewRef(object ? object : Py_None); }
+PyObject* get_grad(PyObject* self, void*) { return get_object(as_tensor(self)->grad); }
+PyObject* get_grad_fn(PyObject* self, void*) { return get_object(as_tensor(self)->grad_fn); }
+PyObject* get_hooks(PyObject* self, void*) { return get_object(as_tensor(self)->hooks); }
+PyObject* get_output_index(PyObject* self, void*) {
+  return PyLong_FromLong(as_tensor(self)->output_index);
+}
+
+int set_grad(PyObject* self, PyObject* value, void*) {
+  return guarded(-1, [&] {
+    auto* t = as_tensor(self);
+    if (value == Py_None) value = nullptr;
+    if (value && !is_tensor(value)) raise(PyExc_TypeError, "grad must be a Tensor or None");
+    if (value) {
+      const Meta *a = t->meta, *b = as_tensor(value)->meta;
+      bool same = a->dtype == b->dtype && a->ndim == b->ndim && a->device == b->device;
+      for (int d = 0; same && d < a->ndim; ++d) same = a->dims[d] == b->dims[d];
+      if (!same)
+        raise(PyExc_ValueError, "grad must match its tensor " + describe(a) + " on " +
+                                    a->device->name + ", got " + describe(b) + " on " +
+                                    b->device->name);
+    }
+    if (value) as_tensor(value)->flags |= KEEP;
+    Py_XINCREF(value);
+    Py_XSETREF(t->grad, value);
+    return 0;
+  });
+}
+int set_hooks(PyObject* self, PyObject* value, void*) {
+  auto* t = as_tensor(self);
+  if (value == Py_None) value = nullptr;
+  Py_XINCREF(value);
+  Py_XSETREF(t->hooks, value);
+  return 0;
+}
+
+// ---- methods ----
+
+PyObject* m_numel(PyObject* self, PyObject*) {
+  return PyLong_FromLongLong(as_tensor(self)->meta->numel);
+}
+PyObject* m_is_contiguous(PyObject* self, PyObject*) {
+  return PyBool_FromLong(as_tensor(self)->meta->contiguous);
+}
+PyObject* m_detach(PyObject* self, PyObject*) {
+  return guarded<PyObject*>(nullptr, [&] { return as_object(tensor_alias(as_tensor(self))); });
+}
+PyObject* m_set_data(PyObject* self, PyObject* other) {
+  return guarded<PyObject*>(nullptr, [&] {
+    if (!is_tensor(other)) raise(PyExc_TypeError, "data must be a Tensor");
+    auto *t = as_tensor(self), *o = as_tensor(other);
+    if (!o->storage) raise("AutogradError", "that value was not saved");
+    Storage* storage = storage_ref(o->storage);
+    Meta* meta = meta_ref(o->meta);
+    storage_unref(t->storage);
+    meta_unref(t->meta);
+    t->storage = storage;
+    t->meta = meta;
+    t->offset = o->offset;
+    return Py_NewRef(Py_None);
+  });
+}
+
+// _set_history(node, output_index): this is a result of a node made in Python.
+PyObject* m_set_history(PyObject* self, PyObject* args) {
+  PyObject* node;
+  int index;
+  if (!PyArg_ParseTuple(args, "Oi", &node, &index)) return nullptr;
+  auto* t = as_tensor(self);
+  Py_INCREF(node);
+  Py_XSETREF(t->grad_fn, node);
+  t->output_index = index;
+  t->flags |= REQUIRES_GRAD;
+  Py_RETURN_NONE;
+}
+
+PyGetSetDef kGetSet[] = {
+    {"shape", get_shape, nullptr, "The sizes, as a tuple.", nullptr},
+    {"strides", get_strides, nullptr, "Elements to step per dim, as a tuple.", nullptr},
+    {"dtype", get_dtype, nullptr, "The element type.", nullptr},
+    {"device", get_device, nullptr, "Where the memory is.", nullptr},
+    {"ndim", get_ndim, nullptr, "How many dims.", nullptr},
+    {"requires_grad", get_flag<REQUIRES_GRAD>, set_requires_grad, "Is a gradient wanted?", nullptr},
+    {"is_leaf", get_is_leaf, nullptr, "Not the result of a recorded op.", nullptr},
+    {"grad", get_grad, set_grad, "The gradient that backward() left here, or None.", nullptr},
+    {"grad_fn", get_grad_fn, nullptr, "The recorded op that made this, or None.", nullptr},
+    {"_hooks", get_hooks, set_hooks, nullptr, nullptr},
+    {"_output_index", get_output_index, nullptr, nullptr, nullptr},
+    {"_version", get_version, nullptr, "Counts the writes to this memory.", nullptr},
+    {"_offset", get_offset, nullptr, "Bytes from the start of the storage.", nullptr},
+    {"_slot", get_slot, nullptr, "The value of a trace this is, or None.", nullptr},
+    {"_meta_key", get_meta_key, nullptr, "Equal for equal shape, strides, dtype, device.", nullptr},
+    {"_saved", get_saved, nullptr, "False for a value not kept for backward.", nullptr},
+    {"_storage_id", get_storage_id, nullptr, "Equal for tensors that share memory.", nullptr},
+    {"_storage_bytes", get_storage_bytes, nullptr, "Size of the memory underneath.", nullptr},
+    {"_param", get_flag<PARAM>, set_flag<PARAM>, "Marks a weight.", nullptr},
+    {"_keep", get_flag<KEEP>, set_flag<KEEP>, "Outlives the scope it was made in.", nullptr},
+    {"_weak", get_flag<WEAK>, set_flag<WEAK>, "Yields to tensors in promotion.", nullptr},
+    {"_view_copy", get_flag<VIEW_COPY>, set_flag<VIEW_COPY>, "A view that had to be a copy.",
+     nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+PyMethodDef kMethods[] = {
+    {"numel", m_numel, METH_NOARGS, "numel() -> int: how many elements."},
+    {"is_contiguous", m_is_contiguous, METH_NOARGS, "is_contiguous() -> bool: row-major, no gaps."},
+    {"detach", m_detach, METH_NOARGS, "detach() -> Tensor: the same memory without history."},
+    {"_set_data", m_set_data, METH_O, nullptr},
+    {"_set_history", m_set_history, METH_VARARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr}};
+
+PyMemberDef kMembers[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weakrefs), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+
+PyType_Slot kSlots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+                        {Py_tp_traverse, reinterpret_cast<void*>(traverse)},
+                        {Py_tp_clear, reinterpret_cast<void*>(clear)},
+                        {Py_tp_new, reinterpret_cast<void*>(tp_new)},
+                        {Py_tp_getset, kGetSet},
+                        {Py_tp_methods, kMethods},
+                        {Py_tp_members, kMembers},
+                        {0, nullptr}};
+
+PyType_Spec kSpec = {"vidya._core.TensorBase", sizeof(TensorObject), 0,
+                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, kSlots};
+
+}  // namespace
+
+void tensor_init_type(PyObject* module) {
+  TensorBaseType = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&kSpec)));
+  g_class = TensorBaseType;
+  PyModule_AddObjectRef(module, "TensorBase", reinterpret_cast<PyObject*>(TensorBaseType));
+}
+
+void set_tensor_class(PyObject* cls) {
+  if (!PyType_Check(cls) ||
+      !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), TensorBaseType))
+    raise(PyExc_TypeError, "the tensor class must derive from TensorBase");
+  g_class = reinterpret_cast<PyTypeObject*>(Py_NewRef(cls));
+}
+PyTypeObject* tensor_class() { return g_class; }
+
+namespace {
+thread_local std::vector<std::vector<PyObject*>> t_scopes;  // weak references
+}
+
+TensorObject* tensor_new(Storage* storage, Meta* meta, int64_t offset, uint32_t flags) {
+  auto* t = as_tensor(g_class->tp_alloc(g_class, 0));
+  if (!t) {
+    storage_unref(storage);
+    meta_unref(meta);
+    throw PythonError();
+  }
+  t->storage = storage;
+  t->meta = meta;
+  t->offset = offset;
+  t->flags = flags;
+  if (!t_scopes.empty() && storage && !storage->symbolic)
+    t_scopes.back().push_back(checked(PyWeakref_NewRef(as_object(t), nullptr)));
+  return t;
+}
+
+void scope_begin() { t_scopes.emplace_back(); }
+
+void scope_end(const std::unordered_set<PyObject*>& kept) {
+  std::vector<PyObject*> made = std::move(t_scopes.back());
+  t_scopes.pop_back();
+  for (PyObject* weak : made) {
+    PyObject* object = PyWeakref_GET_OBJECT(weak);
+    if (object != Py_None) {
+      auto* t = as_tensor(object);
+      if (kept.count(object) || t->flags & (KEEP | PARAM)) {
+        if (!t_scopes.empty()) {
+          t_scopes.back().push_back(weak);  // the outer scope's business now
+          continue;
+        }
+      } else {
+        Storage* storage = t->storage;
+        t->storage = nullptr;
+        storage_unref(storage);
+      }
+    }
+    Py_DECREF(weak);
+  }
+}
+
+TensorObject* tensor_alias(TensorObject* t) {
+  return tensor_new(t->storage ? storage_ref(t->storage) : nullptr, meta_ref(t->meta), t->offset,
+                    t->flags & (WEAK | VIEW_COPY));
+}
+
+void fill_vd(const TensorObject* t, vd_tensor* out) {
+  *out = vd_tensor{};
+  out->buffer = t->storage->buffer;
+  out->offset = static_cast<uint64_t>(t->offset);
+  out->shape = t->meta->shape();
+  out->strides = t->meta->strides();
+  out->ndim = t->meta->ndim;
+  out->dtype = kDtypes[t->meta->dtype].vd;
+  out->flags = t->flags & PARAM ? VD_TENSOR_PARAM : 0;
+}
+
+}  // namespace vidya

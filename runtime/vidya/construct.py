@@ -1,0 +1,187 @@
+"""Tensors from data and tensors from nothing: vidya.tensor, zeros, ones, rand ..."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import _core, dtypes
+from .engine.device import default_device
+from .engine.device import device as Device
+from .ops import create, layout
+from .tensor import Tensor, _sizes
+
+
+def _to_numpy(data: Any, dtype: dtypes.dtype | None) -> tuple[np.ndarray, dtypes.dtype]:
+    if isinstance(data, _core.TensorBase):
+        array = data.detach().numpy()
+    elif isinstance(data, (list, tuple)):
+        array = np.asarray(_plain(data))
+    else:
+        array = np.asarray(data)
+    if array.dtype == object or array.dtype.kind in "USMm":
+        raise TypeError(f"cannot make a tensor of {array.dtype}: {str(data)[:60]!r}")
+    if dtype is None:
+        # Python numbers take the defaults; arrays keep what they are.
+        python = not isinstance(data, (np.ndarray, np.generic, _core.TensorBase))
+        if python and array.dtype.kind == "f":
+            dtype = dtypes.default_float()
+        elif python and array.dtype.kind == "c":
+            dtype = dtypes.default_float().to_complex()
+        elif python and array.dtype.kind == "u":
+            dtype = dtypes.int64
+        else:
+            dtype = dtypes.as_dtype(array.dtype)
+    with np.errstate(all="ignore"):
+        return np.ascontiguousarray(array, dtype=dtype.np).reshape(array.shape), dtype
+
+
+def _plain(data: Any) -> Any:
+    """Nested lists with tensors in them, as plain numbers."""
+    if isinstance(data, _core.TensorBase):
+        return data.tolist()
+    if isinstance(data, (list, tuple)):
+        return [_plain(item) for item in data]
+    return data
+
+
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """A new tensor that holds a copy of `data`: numbers, nested lists, arrays, tensors."""
+    try:
+        array, type_ = _to_numpy(data, None if dtype is None else dtypes.as_dtype(dtype))
+    except ValueError as error:
+        raise ValueError(f"tensor: the nested lists are not rectangular: {error}") from None
+    target = Device(device) if device is not None else default_device()
+    out = _core.upload(target.core, array, type_)
+    return out.requires_grad_() if requires_grad else out
+
+
+def as_tensor(data: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """`data` as a tensor; a tensor that fits already, or host memory, is not copied."""
+    if isinstance(data, _core.TensorBase):
+        return data.to(dtype=dtype, device=device)  # type: ignore[attr-defined]
+    target = Device(device) if device is not None else default_device()
+    if isinstance(data, np.ndarray) and target.core.host_memory and dtype is None:
+        return from_numpy(data, device=target)
+    return tensor(data, dtype=dtype, device=device)
+
+
+def from_numpy(array: np.ndarray, *, device: Any = None) -> Tensor:
+    """A tensor on the array's own memory (on a device that uses host memory)."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy: takes a NumPy array, not {type(array).__name__}")
+    target = Device(device) if device is not None else default_device()
+    type_ = dtypes.as_dtype(array.dtype)
+    if not array.dtype.isnative or not array.flags.writeable or not array.flags.aligned:
+        return tensor(array, device=target)  # another byte order, or memory not to be written
+    return _core.wrap_host(target.core, array, type_)
+
+
+def from_dlpack(source: Any, *, device: Any = None) -> Tensor:
+    """A tensor on the memory of any object with __dlpack__ (CPU only), without a copy."""
+    target = Device(device) if device is not None else default_device()
+    if hasattr(source, "__dlpack_device__") and source.__dlpack_device__()[0] != 1:
+        raise BufferError("from_dlpack: only CPU memory can be taken; move it to the CPU first")
+    capsule = source.__dlpack__() if hasattr(source, "__dlpack__") else source
+    return _core.from_dlpack(target.core, capsule)
+
+
+def _finish(out: Tensor, requires_grad: bool) -> Tensor:
+    return out.requires_grad_() if requires_grad else out
+
+
+def _target(device: Any) -> Device | None:
+    return None if device is None else Device(device)
+
+
+def full(
+    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Every element is fill_value."""
+    shape = (size,) if isinstance(size, int) else tuple(size)
+    type_ = None if dtype is None else dtypes.as_dtype(dtype)
+    return _finish(create.full(shape, fill_value, type_, _target(device)), requires_grad)
+
+
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """All zeros, of the default float unless dtype says otherwise."""
+    type_ = dtypes.as_dtype(dtype) if dtype is not None else dtypes.default_float()
+    return _finish(create.full(_sizes(size), 0, type_, _target(device)), requires_grad)
+
+
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """All ones, of the default float unless dtype says otherwise."""
+    type_ = dtypes.as_dtype(dtype) if dtype is not None else dtypes.default_float()
+    return _finish(create.full(_sizes(size), 1, type_, _target(device)), requires_grad)
+
+
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Memory that is not set."""
+    type_ = None if dtype is None else dtypes.as_dtype(dtype)
+    return _finish(create.empty(_sizes(size), type_, _target(device)), requires_grad)
+
+
+def full_like(x: Tensor, fill_value: Any, *, dtype: Any = None) -> Tensor:
+    return x.new_full(x.shape, fill_value, dtype)
+
+
+def zeros_like(x: Tensor, *, dtype: Any = None) -> Tensor:
+    return x.new_full(x.shape, 0, dtype)
+
+
+def ones_like(x: Tensor, *, dtype: Any = None) -> Tensor:
+    return x.new_full(x.shape, 1, dtype)
+
+
+def empty_like(x: Tensor, *, dtype: Any = None) -> Tensor:
+    return x.new_empty(x.shape, dtype=dtype)
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors side by side along a new dim."""
+    return layout.cat([t.unsqueeze(dim) for t in tensors], dim)
+
+
+def split(x: Tensor, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Views of `size` slices each along dim (the last may be shorter), or of the sizes given."""
+    total = x.shape[dim]
+    sizes = [min(size, total - i) for i in range(0, total, size)] if isinstance(size, int) else size
+    if sum(sizes) != total:
+        raise ValueError(f"split: sizes {list(sizes)} do not add up to {total}, the size of dim {dim}")
+    parts, at = [], 0
+    for s in sizes:
+        parts.append(x.narrow(dim, at, s))
+        at += s
+    return tuple(parts)
+
+
+def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most `chunks` views of equal size along dim; the last may be shorter."""
+    if chunks < 1:
+        raise ValueError(f"chunk: needs at least one chunk, got {chunks}")
+    return split(x, max(-(-x.shape[dim] // chunks), 1), dim)
+
+
+def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """The slices along dim, without that dim."""
+    return tuple(x.select(dim, i) for i in range(x.shape[dim]))
+
+
+def tril(x: Tensor, diagonal: int = 0) -> Tensor:
+    """The lower triangle of the last two dims, zeros above the diagonal."""
+    return x.masked_fill(~_lower(x, diagonal), 0)
+
+
+def triu(x: Tensor, diagonal: int = 0) -> Tensor:
+    """The upper triangle of the last two dims, zeros below the diagonal."""
+    return x.masked_fill(_lower(x, diagonal - 1), 0)
+
+
+def _lower(x: Tensor, diagonal: int) -> Tensor:
+    rows = create.arange(x.shape[-2], device=x.device).unsqueeze(1)
+    columns = create.arange(x.shape[-1], device=x.device).unsqueeze(0)
+    return columns <= rows + diagonal

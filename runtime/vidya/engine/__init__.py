@@ -1,0 +1,1 @@
+"""Running one op, and recording how to go back."""

@@ -1,0 +1,197 @@
+"""From a call to a plan: which kernels, in which order.
+
+For one op on one device: native kernel, then a Python kernel that a plugin registered, then the
+op's decomposition on that device, then another device if the fallback policy allows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import _core, dtypes, schema
+from ..errors import TraceError, UnsupportedError
+from . import fallback
+from .build import build
+from .device import default_device, device
+from .trace import PREFERRED, NoKernel, Trace, recording
+
+
+def resolve(op: Any, values: tuple) -> _core.Plan:
+    """The plan for calling `op` with arguments like these."""
+    definition: schema.OpDef = op.definition
+    trace = Trace(_device_of(definition, values))
+    args, numbers = [], 0
+    for param, value in zip(definition.params, values, strict=True):
+        if param.kind == schema.ATTRIBUTE or value is None:
+            args.append(value)
+        elif param.kind == schema.LIST:
+            args.append([trace.input(t) for t in value])
+        elif isinstance(value, _core.TensorBase):
+            args.append(trace.input(value))
+        else:
+            args.append(trace.argument(numbers, value))
+            numbers += 1
+    with recording(trace):
+        try:
+            out = lower(trace, definition, args)
+        except NoKernel as error:
+            raise UnsupportedError(_no_kernel(definition, args, trace, error)) from None
+        return build(trace, out)
+
+
+def trace_call(op: Any, values: tuple) -> Any:
+    """An op called while a plan is made: lower it into that plan."""
+    trace: Trace = _core.current_trace()
+    definition = op.definition
+    args = []
+    for param, value in zip(definition.params, values, strict=True):
+        if param.kind == schema.LIST:
+            args.append([_symbol(trace, t) for t in value])
+        elif param.kind == schema.ATTRIBUTE or value is None:
+            args.append(value)
+        elif isinstance(value, _core.TensorBase):
+            args.append(_symbol(trace, value))
+        else:
+            args.append(trace.constant(value))
+    return lower(trace, definition, args)
+
+
+def decompose(op: Any, values: tuple) -> Any:
+    """Run an op's body eagerly, so that autograd sees the ops inside."""
+    return op.definition.body(*values)
+
+
+def _symbol(trace: Trace, tensor: Any) -> Any:
+    if tensor._slot is None:
+        raise TraceError("the body of an op may use its arguments only, not other tensors")
+    return tensor
+
+
+def lower(trace: Trace, definition: schema.OpDef, args: list) -> Any:
+    """Put `definition(*args)` into the trace: as one kernel, or as its decomposition."""
+    if definition.kind != schema.COMPOSITE or not definition.fusable or trace.dry:
+        return definition.body(*args)
+    with trace.shapes_only():
+        shapes = definition.body(*args)
+    single = not isinstance(shapes, tuple)
+    metas = [(t.shape, t.dtype) for t in ((shapes,) if single else shapes)]
+    tensors, attrs = _kernel_arguments(definition, args)
+    mark = len(trace.nodes)
+    native = fallback_kernel = None
+    try:
+        native = trace.emit(definition.name, tensors, metas, attrs)
+        if not trace.nodes[-1].caps & PREFERRED:
+            fallback_kernel = trace.nodes[mark:]
+            trace.rewind(mark)
+    except NoKernel:
+        trace.rewind(mark)
+    if native is None:
+        native = python_kernel(trace, definition, args, metas)
+    elif fallback_kernel is not None:
+        try:
+            return definition.body(*args)
+        except NoKernel:
+            trace.rewind(mark)
+            trace.nodes += fallback_kernel
+    if native is not None:
+        return native[0] if single else tuple(native)
+    return definition.body(*args)
+
+
+def emit_primitive(
+    op: str, inputs: list, outputs: list, attrs: dict | None = None, *, elementwise: bool = False
+) -> list:
+    """What the body of a primitive ends with: its kernel, or where else it can be had."""
+    trace: Trace = _core.current_trace()
+    try:
+        return trace.emit(op, inputs, outputs, attrs, elementwise=elementwise)
+    except NoKernel as error:
+        return fallback.run_elsewhere(trace, op, inputs, outputs, attrs or {}, elementwise, error)
+
+
+def python_kernel(trace: Trace, definition: schema.OpDef, args: list, metas: list) -> list | None:
+    """The Python kernel that a plugin registered for this op and takes this call, as a step."""
+    found = trace.device.kernels.find(definition.name, *args)
+    if found is None:
+        return None
+    where, tensors = [], []
+    for param, arg in zip(definition.params, args, strict=True):
+        if param.kind == schema.ATTRIBUTE or arg is None:
+            where.append((None, arg))
+        elif param.kind == schema.LIST:
+            where.append((slice(len(tensors), len(tensors) + len(arg)), None))
+            tensors += arg
+        else:
+            where.append((len(tensors), None))
+            tensors.append(arg)
+
+    def step(*given: Any) -> Any:
+        return found.fn(*(given[at] if at is not None else arg for at, arg in where))
+
+    return trace.python_step(definition.name, step, tensors, metas)
+
+
+def _kernel_arguments(definition: schema.OpDef, args: list) -> tuple[list, dict]:
+    """Tensors in order and attributes by name, as a backend's kernel for the whole op gets them."""
+    tensors: list[Any] = []
+    attrs: dict[str, Any] = {}
+    for param, arg in zip(definition.params, args, strict=True):
+        if param.kind == schema.LIST:
+            tensors += arg
+        elif param.kind != schema.ATTRIBUTE:
+            tensors.append(arg)
+        elif param.annotation == "Dim":
+            attrs[param.name] = arg + tensors[0].ndim if arg < 0 else arg
+        elif isinstance(arg, dtypes.dtype):
+            attrs[param.name] = arg.name
+        elif isinstance(arg, list):
+            attrs[param.name] = tuple(arg)
+        elif arg is not None and not isinstance(arg, device):
+            attrs[param.name] = arg
+    return tensors, attrs
+
+
+def _device_of(definition: schema.OpDef, values: tuple) -> device:
+    found: Any = None
+    for param, value in zip(definition.params, values, strict=True):
+        if param.kind == schema.ATTRIBUTE:
+            if isinstance(value, device):
+                found = found or value
+            continue
+        for t in value if param.kind == schema.LIST else (value,):
+            if not isinstance(t, _core.TensorBase):
+                continue
+            if found is not None and t.device is not found:
+                raise ValueError(
+                    f"{definition.name}: its tensors are on {found} and {t.device}; "
+                    f'move one of them first: x.to("{found}")'
+                )
+            found = t.device
+    if found is None and any(p.kind == schema.TENSOR for p in definition.params):
+        raise TypeError(f"{definition.name}: needs a Tensor")
+    return found or default_device()
+
+
+def _no_kernel(definition: schema.OpDef, args: list, trace: Trace, error: NoKernel) -> str:
+    tensors, _ = _kernel_arguments(definition, args)
+    shown = ", ".join(
+        "None" if t is None else f"{t.dtype.name}[{','.join(map(str, t.shape))}]" for t in tensors
+    )
+    return (
+        f"{definition.name}({shown}) has no kernel on {trace.device}: {error}. "
+        "Use another dtype or device, or allow other devices to help with VIDYA_FALLBACK=warn"
+    )
+
+
+def convert(op: Any, name: str, value: Any) -> Any:
+    """An argument that is no Tensor where one is needed: NumPy's arrays and scalars become one."""
+    import numpy as np
+
+    if isinstance(value, (np.ndarray, np.generic)):
+        from ..construct import as_tensor
+
+        return as_tensor(np.asarray(value))
+    raise TypeError(
+        f"{op.name}(): argument '{name}' must be a Tensor, not {type(value).__name__}; "
+        "make one with vidya.tensor(...)"
+    )

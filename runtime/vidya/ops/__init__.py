@@ -1,0 +1,21 @@
+"""The ops, a family per file.  Importing this package registers all of them."""
+
+from __future__ import annotations
+
+from . import (  # noqa: F401
+    activation,
+    compare,
+    create,
+    elementwise,
+    index,
+    layout,
+    linalg,
+    loss,
+    norm,
+    optim,
+    random,
+    reduce,
+    scan,
+    softmax,
+    sort,
+)

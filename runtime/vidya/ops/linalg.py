@@ -1,0 +1,105 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..schema import PRIMITIVE, op
+from .rules import broadcast_shapes, expand_to, kernel, promote
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+@op("matmul", PRIMITIVE)
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """The matrix product. [..., M, K] x [..., K, N] -> [..., M, N]; leading dims broadcast.
+
+    A 1-D operand is a row on the left, a column on the right, and its dim leaves the result.
+    """
+    if a.ndim == 0 or b.ndim == 0:
+        raise ValueError("matmul: both operands need at least one dim; use * for 0-d tensors")
+    a, b = promote(a, b)
+    rows, columns = a.ndim == 1, b.ndim == 1
+    if rows:
+        a = a.reshape((1, a.shape[0]))
+    if columns:
+        b = b.reshape((b.shape[0], 1))
+    m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
+    if k != b.shape[-2]:
+        raise ValueError(
+            f"matmul: {tuple(a.shape)} x {tuple(b.shape)}: the inner sizes {k} and "
+            f"{b.shape[-2]} must be equal"
+        )
+    if b.ndim == 2 and a.ndim > 2:  # one big product, not many small ones with the same weight
+        lead = a.shape[:-1]
+        out = kernel("matmul", [a.reshape((-1 if k else _numel(lead), k)), b], (_numel(lead), n), a.dtype)
+        out = out.reshape((*lead, n))
+    else:
+        batch = broadcast_shapes("matmul", a.shape[:-2], b.shape[:-2]) if a.ndim + b.ndim > 4 else ()
+        a, b = expand_to(a, (*batch, m, k)), expand_to(b, (*batch, k, n))
+        out = kernel("matmul", [a, b], (*batch, m, n), a.dtype)
+    if rows or columns:
+        drop = [d for d, gone in ((-2, rows), (-1, columns)) if gone]
+        out = out.reshape([s for i, s in enumerate(out.shape, -out.ndim) if i not in drop])
+    return out
+
+
+def _numel(shape) -> int:
+    n = 1
+    for s in shape:
+        n *= s
+    return n
+
+
+@matmul.pullback
+def _(ctx, a, b):
+    from .elementwise import conj_of
+
+    def back(g):
+        if a.ndim == 1 and b.ndim == 1:
+            return g * conj_of(b), g * conj_of(a)
+        ga = gb = None
+        rows, columns = a.ndim == 1, b.ndim == 1
+        a2 = a.unsqueeze(0) if rows else a
+        b2 = b.unsqueeze(1) if columns else b
+        g2 = g.unsqueeze(-2) if rows else g.unsqueeze(-1) if columns else g
+        if ctx.needs[0]:
+            ga = g2 @ conj_of(b2).mT
+            ga = ga.sum_to((1, *a.shape)).squeeze(0) if rows else ga
+        if ctx.needs[1]:
+            if b2.ndim == 2 and a2.ndim > 2:  # sum over the leading dims inside the product
+                gb = conj_of(a2).reshape((-1, a2.shape[-1])).mT @ g2.reshape((-1, g2.shape[-1]))
+            else:
+                gb = conj_of(a2).mT @ g2
+            gb = gb.sum_to((*b.shape, 1)).squeeze(-1) if columns else gb
+        return ga, gb
+
+    return back
+
+
+@op("linear")
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x @ weight.T + bias. x [..., K], weight [N, K], bias [N] -> [..., N]."""
+    if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"linear: x {tuple(x.shape)} does not fit weight {tuple(weight.shape)}: "
+            "x's last size must be the weight's second"
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(
+            f"linear: bias {tuple(bias.shape)} does not fit weight {tuple(weight.shape)}"
+        )
+    out = matmul(x, weight.transpose(0, 1))
+    return out if bias is None else out + bias
+
+
+@linear.pullback(saves="x weight")
+def _(ctx, x, weight, bias):
+    def back(g):
+        gx = g @ weight if ctx.needs[0] else None
+        flat = g.reshape((-1, g.shape[-1]))
+        gw = flat.mT @ x.reshape((-1, x.shape[-1])) if ctx.needs[1] else None
+        return gx, gw, flat.sum(0) if ctx.needs[2] else None
+
+    return back

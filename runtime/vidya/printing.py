@@ -1,0 +1,47 @@
+"""How a tensor looks when printed: as PyTorch does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import dtypes
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+_DEFAULT = {dtypes.bool_, dtypes.int64}
+
+
+def to_text(x: Tensor) -> str:
+    """`tensor([[1., 2.]], dtype=..., device=..., requires_grad=True)`, long ones abridged."""
+    suffix = []
+    if x.dtype not in _DEFAULT and x.dtype is not dtypes.default_float():
+        suffix.append(f"dtype={x.dtype!r}")
+    if x.device.type != "numpy":
+        suffix.append(f"device={str(x.device)!r}")
+    if x.grad_fn is not None:
+        suffix.append(f"grad_fn={x.grad_fn!r}")
+    elif x.requires_grad:
+        suffix.append("requires_grad=True")
+    if not x._saved or x._slot is not None:
+        what = "traced" if x._slot is not None else "not saved"
+        return f"tensor(<{what}>, shape={tuple(x.shape)}, dtype={x.dtype!r})"
+    array = x.detach().numpy()
+    if array.dtype == dtypes.bfloat16.np:
+        array = array.astype(np.float32)
+    if array.size == 0:
+        body = "[]" if array.ndim == 1 else f"[], size={tuple(x.shape)}"
+    else:
+        body = np.array2string(
+            array,
+            separator=", ",
+            precision=4,
+            threshold=1000,
+            edgeitems=3,
+            prefix="tensor(",
+            floatmode="maxprec_equal",
+            suppress_small=False,
+        )
+    return f"tensor({', '.join([body, *suffix])})"

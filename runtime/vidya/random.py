@@ -1,0 +1,135 @@
+"""Random tensors and their seed: the same seed gives the same numbers on every device."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from typing import Any
+
+from . import dtypes
+from .construct import _finish, _target
+from .ops import random as ops
+from .tensor import Tensor, _sizes
+
+
+class Generator:
+    """A stream of random numbers: a key and how far it has been used.
+
+    The numbers of a call depend on key, offset and shape only, not on the device.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.manual_seed(secrets.randbits(62) if seed is None else seed)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start anew with that seed (any int; 64 bits of it count)."""
+        if not isinstance(seed, int):
+            raise TypeError(f"a seed is an int, not {seed!r}")
+        self._key = (seed + 2**63) % 2**64 - 2**63
+        self._offset = 0
+        return self
+
+    def initial_seed(self) -> int:
+        return self._key
+
+    def take(self, words: int) -> tuple[int, int]:
+        """(key, offset) for that many 32-bit words, which are then used up."""
+        at = self._offset
+        self._offset += -(-words // 4)
+        return self._key, at
+
+    def get_state(self) -> dict[str, int]:
+        return {"key": self._key, "offset": self._offset}
+
+    def set_state(self, state: dict[str, int]) -> None:
+        self._key, self._offset = int(state["key"]), int(state["offset"])
+
+
+default_generator = Generator(0)
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seed the generator that all random functions use by default."""
+    return default_generator.manual_seed(seed)
+
+
+def get_rng_state() -> dict[str, int]:
+    return default_generator.get_state()
+
+
+def set_rng_state(state: dict[str, int]) -> None:
+    default_generator.set_state(state)
+
+
+def _draw(
+    op: Any, size: tuple, dtype: Any, device: Any, generator: Generator | None, words: int
+) -> Tensor:
+    type_ = dtypes.as_dtype(dtype) if dtype is not None else dtypes.default_float()
+    if not type_.is_floating_point:
+        raise TypeError(f"random numbers are drawn as floats, not {type_.name}; use randint")
+    key, offset = (generator or default_generator).take(words)
+    return op(key, offset, size, type_, _target(device))
+
+
+def rand(
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    generator: Generator | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Numbers spread evenly over [0, 1)."""
+    shape = _sizes(size)
+    out = _draw(ops.uniform, shape, dtype, device, generator, math.prod(shape))
+    return _finish(out, requires_grad)
+
+
+def randn(
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    generator: Generator | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Numbers of the standard normal distribution."""
+    shape = _sizes(size)
+    out = _draw(ops.normal, shape, dtype, device, generator, math.prod(shape) + 1)
+    return _finish(out, requires_grad)
+
+
+def rand_like(x: Tensor, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
+    return rand(*x.shape, dtype=dtype or x.dtype, device=x.device, generator=generator)
+
+
+def randn_like(x: Tensor, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
+    return randn(*x.shape, dtype=dtype or x.dtype, device=x.device, generator=generator)
+
+
+def randint(
+    low: int,
+    high: int | None = None,
+    size: Any = (),
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Whole numbers from low (0 if only one is given) to high - 1; high - low up to 2^31."""
+    if high is None:
+        low, high = 0, low
+    if not 0 < high - low <= 2**31:
+        raise ValueError(f"randint: from {low} to {high} there must be 1 to 2^31 numbers")
+    shape = (size,) if isinstance(size, int) else tuple(size)
+    key, offset = (generator or default_generator).take(math.prod(shape))
+    bits = ops.random_bits(key, offset, shape, _target(device))
+    out = bits.to(dtypes.int64).remainder(high - low) + low
+    return out.to(dtypes.as_dtype(dtype) if dtype is not None else dtypes.int64)
+
+
+def randperm(n: int, *, device: Any = None, generator: Generator | None = None) -> Tensor:
+    """0 to n - 1 in random order. [n] int64"""
+    key, offset = (generator or default_generator).take(2 * n)
+    bits = ops.random_bits(key, offset, (2, n), _target(device)).to(dtypes.int64)
+    return ((bits[0] << 31) ^ bits[1]).argsort(0)
+
+

@@ -1,0 +1,559 @@
+"""The Tensor: data of one dtype and shape on one device.  Methods are PyTorch's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _core, dtypes, ops
+from . import indexing as _indexing
+from .engine import autograd as _autograd
+from .engine.device import device as _device
+from .ops import activation, compare, create, elementwise, index, layout, linalg, norm, reduce
+from .ops import scan, softmax, sort
+from .ops.rules import wrap_dim
+from .printing import to_text
+
+if TYPE_CHECKING:
+    from .dtypes import dtype as DType
+
+
+def _sizes(args: tuple) -> tuple:
+    """f(2, 3) and f((2, 3)) alike."""
+    return tuple(args[0]) if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
+
+
+class Tensor(_core.TensorBase):
+    """An n-dimensional array on a device that knows how it was made.
+
+    Make one with `vidya.tensor(data)`, `vidya.zeros(2, 3)`, `vidya.from_numpy(array)` ...
+    """
+
+    __slots__ = ()
+    __array_ufunc__ = None  # array + tensor is ours, not NumPy's
+
+    # ---- arithmetic ----
+
+    __add__ = __radd__ = ops.elementwise.add
+    __sub__, __rsub__ = elementwise.sub, elementwise.rsub
+    __mul__ = __rmul__ = elementwise.mul
+    __truediv__, __rtruediv__ = elementwise.div, elementwise.rdiv
+    __pow__, __rpow__ = elementwise.pow, elementwise.rpow
+    __mod__, __floordiv__ = elementwise.remainder, elementwise.floor_divide
+    __matmul__ = linalg.matmul
+    __neg__, __abs__, __invert__ = elementwise.neg, elementwise.abs, elementwise.bitwise_not
+    __and__ = __rand__ = elementwise.bitwise_and
+    __or__ = __ror__ = elementwise.bitwise_or
+    __xor__ = __rxor__ = elementwise.bitwise_xor
+    __lshift__, __rshift__ = elementwise.bitwise_left_shift, elementwise.bitwise_right_shift
+    __eq__, __ne__ = compare.eq, compare.ne  # type: ignore[assignment]
+    __lt__, __le__, __gt__, __ge__ = compare.lt, compare.le, compare.gt, compare.ge
+    __hash__ = object.__hash__
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return self.new_full((), other).remainder(self)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return self.new_full((), other).floor_divide(self)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        from .construct import as_tensor
+
+        return linalg.matmul(as_tensor(other, device=self.device), self)
+
+    def __iadd__(self, other: Any) -> Tensor:
+        return self.add_(other)
+
+    def __isub__(self, other: Any) -> Tensor:
+        return self.sub_(other)
+
+    def __imul__(self, other: Any) -> Tensor:
+        return self.mul_(other)
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        return self.div_(other)
+
+    add, sub, mul, div = elementwise.add, elementwise.sub, elementwise.mul, elementwise.div
+    pow, remainder, fmod = elementwise.pow, elementwise.remainder, elementwise.fmod
+    floor_divide, maximum, minimum = (
+        elementwise.floor_divide,
+        elementwise.maximum,
+        elementwise.minimum,
+    )
+    neg, abs, sign, square = (
+        elementwise.neg,
+        elementwise.abs,
+        elementwise.sign,
+        elementwise.square,
+    )
+    floor, ceil, round, trunc = (
+        elementwise.floor,
+        elementwise.ceil,
+        elementwise.round,
+        elementwise.trunc,
+    )
+    sqrt, rsqrt, reciprocal = elementwise.sqrt, elementwise.rsqrt, elementwise.reciprocal
+    exp, expm1, exp2 = elementwise.exp, elementwise.expm1, elementwise.exp2
+    log, log1p, log2, log10 = (
+        elementwise.log,
+        elementwise.log1p,
+        elementwise.log2,
+        elementwise.log10,
+    )
+    sin, cos, tan = elementwise.sin, elementwise.cos, elementwise.tan
+    asin, acos, atan = elementwise.asin, elementwise.acos, elementwise.atan
+    sinh, cosh, tanh = elementwise.sinh, elementwise.cosh, elementwise.tanh
+    asinh, acosh, atanh = elementwise.asinh, elementwise.acosh, elementwise.atanh
+    erf, erfc, clamp, clip = (
+        elementwise.erf,
+        elementwise.erfc,
+        elementwise.clamp,
+        elementwise.clamp,
+    )
+    atan2, conj = elementwise.atan2, layout.conj
+    bitwise_and, bitwise_or = elementwise.bitwise_and, elementwise.bitwise_or
+    bitwise_xor, bitwise_not = elementwise.bitwise_xor, elementwise.bitwise_not
+    logical_not, logical_and = elementwise.logical_not, compare.logical_and
+    logical_or, logical_xor = compare.logical_or, compare.logical_xor
+    eq, ne, lt, le, gt, ge = (
+        compare.eq,
+        compare.ne,
+        compare.lt,
+        compare.le,
+        compare.gt,
+        compare.ge,
+    )
+    isnan, isinf, isfinite = elementwise.isnan, compare.isinf, compare.isfinite
+    relu, sigmoid, masked_fill = activation.relu, activation.sigmoid, index.masked_fill
+    clone = elementwise.clone
+
+    def where(self, condition: Tensor, other: Any) -> Tensor:
+        return elementwise.where(condition, self, other)
+
+    # ---- reductions, scans, order ----
+
+    sum, prod, mean, amax, amin = (
+        reduce.sum,
+        reduce.prod,
+        reduce.mean,
+        reduce.amax,
+        reduce.amin,
+    )
+    argmax, argmin, any, all = reduce.argmax, reduce.argmin, reduce.any_, reduce.all_
+    var, std, logsumexp = reduce.var, reduce.std, reduce.logsumexp
+    cumsum, cumprod, cummax, cummin = scan.cumsum, scan.cumprod, scan.cummax, scan.cummin
+    sort, argsort, topk = sort.sort, sort.argsort, sort.topk
+    softmax, log_softmax = softmax.softmax, softmax.log_softmax
+
+    def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
+        """The largest element; with dim, (values, indices) along it."""
+        if dim is None:
+            return self.amax()
+        where = self.argmax(dim, True)
+        values = self.gather(dim, where) if self.ndim else self
+        return (values, where) if keepdim else (values.squeeze(dim), where.squeeze(dim))
+
+    def min(self, dim: int | None = None, keepdim: bool = False) -> Any:
+        """The smallest element; with dim, (values, indices) along it."""
+        if dim is None:
+            return self.amin()
+        where = self.argmin(dim, True)
+        values = self.gather(dim, where) if self.ndim else self
+        return (values, where) if keepdim else (values.squeeze(dim), where.squeeze(dim))
+
+    # ---- products ----
+
+    matmul = mm = bmm = linalg.matmul
+
+    @property
+    def T(self) -> Tensor:
+        """All dims reversed."""
+        return layout.permute(self, tuple(range(self.ndim))[::-1])
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two dims exchanged."""
+        return layout.transpose(self, -2, -1)
+
+    # ---- layout ----
+
+    def reshape(self, *shape: Any) -> Tensor:
+        return layout.reshape(self, _sizes(shape))
+
+    def view(self, *shape: Any) -> Tensor:
+        return layout.view(self, _sizes(shape))
+
+    def permute(self, *dims: Any) -> Tensor:
+        return layout.permute(self, _sizes(dims))
+
+    transpose = swapaxes = layout.transpose
+
+    def t(self) -> Tensor:
+        if self.ndim > 2:
+            raise ValueError(f"t: takes at most 2 dims, got {self.ndim}; use mT or permute")
+        return self if self.ndim < 2 else layout.transpose(self, 0, 1)
+
+    def expand(self, *shape: Any) -> Tensor:
+        return layout.expand(self, _sizes(shape))
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        return layout.expand(self, other.shape)
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        """The dims from start_dim to end_dim as one."""
+        if self.ndim == 0:
+            return self.reshape(1)
+        a, b = (wrap_dim("flatten", d, self.ndim) for d in (start_dim, end_dim))
+        if a > b:
+            raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+        size = 1
+        for s in self.shape[a : b + 1]:
+            size *= s
+        return self.reshape(*self.shape[:a], size, *self.shape[b + 1 :])
+
+    def unsqueeze(self, dim: int) -> Tensor:
+        """A new dim of size 1 at `dim`."""
+        at = wrap_dim("unsqueeze", dim, self.ndim + 1)
+        return layout.reshape(self, (*self.shape[:at], 1, *self.shape[at:]))
+
+    def squeeze(self, dim: int | Sequence[int] | None = None) -> Tensor:
+        """Without dims of size 1: all of them, or those named."""
+        if dim is None:
+            drop = {i for i, s in enumerate(self.shape) if s == 1}
+        else:
+            named = dim if isinstance(dim, (tuple, list)) else (dim,)
+            drop = {d for d in (wrap_dim("squeeze", n, self.ndim) for n in named) if d < self.ndim}
+        return layout.reshape(
+            self, tuple(s for i, s in enumerate(self.shape) if i not in drop or s != 1)
+        )
+
+    def movedim(self, source: int, destination: int) -> Tensor:
+        order = list(range(self.ndim))
+        moved = order.pop(wrap_dim("movedim", source, self.ndim))
+        order.insert(wrap_dim("movedim", destination, self.ndim), moved)
+        return layout.permute(self, tuple(order))
+
+    def narrow(self, dim: int, start: int, length: int) -> Tensor:
+        """`length` slices along `dim` from `start` on."""
+        axis = wrap_dim("narrow", dim, self.ndim)
+        if not 0 <= start <= self.shape[axis] - length or length < 0:
+            raise IndexError(
+                f"narrow: {start} to {start + length} is not inside dim {dim} of size "
+                f"{self.shape[axis]}"
+            )
+        n = self.ndim
+        starts, sizes = [0] * n, list(self.shape)
+        starts[axis], sizes[axis] = start, length
+        return layout.slice_(self, tuple(starts), tuple(sizes), (1,) * n)
+
+    def select(self, dim: int, index: int) -> Tensor:
+        """The slice at `index` along `dim`, without that dim."""
+        axis = wrap_dim("select", dim, self.ndim)
+        return self[(slice(None),) * axis + (index,)]
+
+    def flip(self, *dims: Any) -> Tensor:
+        """The order along these dims reversed."""
+        axes = {wrap_dim("flip", d, self.ndim) for d in _sizes(dims)}
+        start = tuple(s - 1 if i in axes and s else 0 for i, s in enumerate(self.shape))
+        step = tuple(-1 if i in axes else 1 for i in range(self.ndim))
+        return layout.slice_(self, start, self.shape, step).clone()
+
+    def contiguous(self) -> Tensor:
+        return self if self.is_contiguous() else self.clone()
+
+    def sum_to(self, shape: Sequence[int]) -> Tensor:
+        """Summed to `shape`, from which it was broadcast."""
+        if tuple(shape) == self.shape:
+            return self
+        pad = self.ndim - len(shape)
+        dims = tuple(range(pad)) + tuple(
+            i for i, s in enumerate(shape, pad) if s == 1 and self.shape[i] != 1
+        )
+        out = reduce.sum(self, dims, True) if dims else self
+        return layout.reshape(out, tuple(shape))
+
+    # ---- index ----
+
+    gather, index_select, scatter = index.gather, index.index_select, index.scatter
+    scatter_add, index_add = index.scatter_add, index.index_add
+    __getitem__ = _indexing.getitem
+    __setitem__ = _indexing.setitem
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return self.shape[0]
+
+    def __iter__(self) -> Any:
+        if not self.ndim:
+            raise TypeError("a 0-d tensor cannot be iterated")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
+
+    # ---- in place: only where nothing is recorded ----
+
+    def copy_(self, source: Any) -> Tensor:
+        """Overwrite with `source`, broadcast and cast."""
+        return _indexing.write(self, source)
+
+    def fill_(self, value: float) -> Tensor:
+        return _indexing.write(self, value)
+
+    def zero_(self) -> Tensor:
+        return _indexing.write(self, 0)
+
+    def add_(self, other: Any, alpha: float = 1) -> Tensor:
+        return _indexing.update("add_", self, other, lambda x, y: elementwise.add(x, y, alpha))
+
+    def sub_(self, other: Any, alpha: float = 1) -> Tensor:
+        return _indexing.update("sub_", self, other, lambda x, y: elementwise.sub(x, y, alpha))
+
+    def mul_(self, other: Any) -> Tensor:
+        return _indexing.update("mul_", self, other, elementwise.mul)
+
+    def div_(self, other: Any) -> Tensor:
+        return _indexing.update("div_", self, other, elementwise.div)
+
+    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
+        return _indexing.write(self, self.clamp(min, max))
+
+    # ---- gradients ----
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Switch the recording for this leaf; gives itself."""
+        self.requires_grad = requires_grad
+        return self
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+    ) -> None:
+        """Add the gradient of this tensor to `.grad` of every leaf it came from.
+
+        `gradient` (this tensor's shape) may be left out for a single number. The saved values are
+        freed unless retain_graph; with create_graph the gradients can be differentiated again.
+        """
+        retain = create_graph if retain_graph is None else retain_graph
+        _autograd.backward([self], [gradient], retain_graph=retain, create_graph=create_graph)
+
+    def register_hook(self, hook: Any) -> _autograd.Handle:
+        """Call `hook(grad)` when this tensor's gradient is complete; its result replaces it."""
+        return _autograd.register_hook(self, hook)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this result in `.grad` too."""
+        if self.grad_fn is not None:
+
+            def keep(g: Tensor) -> None:
+                self.grad = g if self.grad is None else self.grad + g
+
+            self.register_hook(keep)
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without history. Assigning replaces what this tensor holds."""
+        return self.detach()
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        self._set_data(value)
+
+    # ---- dtype and device ----
+
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
+        """In another dtype and/or on another device: to("openblas"), to(vidya.float64), to(other).
+
+        Gives itself where nothing changes and copy is not asked for.
+        """
+        for arg in args:
+            if isinstance(arg, Tensor):
+                dtype, device = arg.dtype, arg.device
+            elif isinstance(arg, _device):
+                device = arg
+            elif isinstance(arg, str) and arg.split(":")[0] not in dtypes._BY_NAME:
+                device = arg
+            else:
+                dtype = arg
+        out = self
+        if dtype is not None and (wanted := dtypes.as_dtype(dtype)) is not self.dtype:
+            out = elementwise.cast(out, wanted)
+        if device is not None and (target := _device(device)) is not self.device:
+            out = _indexing.to_device(out, target)
+        return out.clone() if copy and out is self else out
+
+    def type(self, dtype: Any) -> Tensor:
+        return self.to(dtype)
+
+    def float(self) -> Tensor:
+        return self.to(dtypes.float32)
+
+    def double(self) -> Tensor:
+        return self.to(dtypes.float64)
+
+    def half(self) -> Tensor:
+        return self.to(dtypes.float16)
+
+    def bfloat16(self) -> Tensor:
+        return self.to(dtypes.bfloat16)
+
+    def long(self) -> Tensor:
+        return self.to(dtypes.int64)
+
+    def int(self) -> Tensor:
+        return self.to(dtypes.int32)
+
+    def bool(self) -> Tensor:
+        return self.to(dtypes.bool_)
+
+    def cpu(self) -> Tensor:
+        return self.to("numpy")
+
+    def is_floating_point(self) -> Any:
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> Any:
+        return self.dtype.is_complex
+
+    @property
+    def real(self) -> Tensor:
+        """The real part."""
+        return layout.view_as_real(self)[..., 0] if self.dtype.is_complex else self
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary part of a complex tensor."""
+        return layout.view_as_real(self)[..., 1]
+
+    # ---- like this one ----
+
+    def new_full(self, size: Sequence[int], value: Any, dtype: Any = None) -> Tensor:
+        type_ = self.dtype if dtype is None else dtypes.as_dtype(dtype)
+        return create.full(tuple(size), value, type_, self.device)
+
+    def new_zeros(self, *size: Any, dtype: Any = None) -> Tensor:
+        return self.new_full(_sizes(size), 0, dtype)
+
+    def new_ones(self, *size: Any, dtype: Any = None) -> Tensor:
+        return self.new_full(_sizes(size), 1, dtype)
+
+    def new_empty(self, *size: Any, dtype: Any = None) -> Tensor:
+        type_ = self.dtype if dtype is None else dtypes.as_dtype(dtype)
+        return create.empty(_sizes(size), type_, self.device)
+
+    # ---- to the host ----
+
+    def size(self, dim: int | None = None) -> Any:
+        return self.shape if dim is None else self.shape[dim]
+
+    def dim(self) -> Any:
+        return self.ndim
+
+    def stride(self, dim: int | None = None) -> Any:
+        return self.strides if dim is None else self.strides[dim]
+
+    def element_size(self) -> Any:
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> Any:
+        return self.numel() * self.dtype.itemsize
+
+    def data_ptr(self) -> Any:
+        """The address of the first element; ValueError where the host has no access."""
+        view = _core.host_view(self)
+        if view is None:
+            raise ValueError(f"the memory of {self.device} has no host address")
+        return view.ctypes.data
+
+    def numpy(self, *, force: Any = False) -> np.ndarray:
+        """As a NumPy array: the same memory where the host can reach it, else a copy.
+
+        Raises AutogradError for a tensor that requires grad; use detach() or force=True.
+        """
+        if self.requires_grad and not force:
+            raise _autograd.AutogradError(
+                "numpy(): this tensor requires grad; use x.detach().numpy() or numpy(force=True)"
+            )
+        view = _core.host_view(self)
+        return view if view is not None else _core.download(self.detach().contiguous())
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        array = self.numpy(force=True)
+        if dtype is not None and np.dtype(dtype) != array.dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __dlpack__(self, *, stream: Any = None, **_: Any) -> Any:
+        return _core.to_dlpack(self)
+
+    def __dlpack_device__(self) -> tuple[Any, Any]:
+        return (1, 0)
+
+    def item(self) -> Any:
+        """The single element as a Python number."""
+        if self.numel() != 1:
+            raise ValueError(f"item(): only for a single element, this is {tuple(self.shape)}")
+        return _core.download(self.detach().contiguous()).item()
+
+    def tolist(self) -> Any:
+        return self.detach().numpy().tolist()
+
+    def __bool__(self) -> Any:
+        if self.numel() != 1:
+            raise ValueError(
+                f"a tensor of {self.numel()} elements is neither true nor false; "
+                "use .any() or .all()"
+            )
+        return bool(self.item())
+
+    def __float__(self) -> Any:
+        return float(self.item())
+
+    def __int__(self) -> Any:
+        return int(self.item())
+
+    def __complex__(self) -> Any:
+        return complex(self.item())
+
+    def __index__(self) -> Any:
+        value = self.item()
+        if not isinstance(value, int):
+            raise TypeError("only integer tensors can be used as an index")
+        return value
+
+    def __repr__(self) -> str:
+        return to_text(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.numel() == 1 else repr(self)
+
+    def __deepcopy__(self, memo: dict) -> Tensor:
+        if not self.is_leaf:
+            raise _autograd.AutogradError("only leaves can be deep-copied; use detach() first")
+        with _autograd.no_grad():
+            data = self.detach().clone()
+        out = type(self)(data) if type(self) is not Tensor else data
+        memo[id(self)] = out
+        return out.requires_grad_(self.requires_grad)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        array = np.array(self.detach().numpy())
+        return (_from_pickle, (array, self.dtype, self.requires_grad))
+
+
+_core.set_tensor_class(Tensor)
+
+
+def _from_pickle(array: np.ndarray, dtype: DType, requires_grad: bool) -> Tensor:
+    from .construct import tensor
+
+    return tensor(array, dtype=dtype).requires_grad_(requires_grad)
