@@ -16,6 +16,10 @@ DIFFERENCES = {
     "sign": "sign(NaN) is NaN here and in NumPy, 0 in PyTorch",
     "getitem_reversed": "PyTorch's slices have no negative steps",
 }
+# Rows that differ in some dtypes only.
+IN_DTYPES = {
+    "nn.functional.cross_entropy": ("bfloat16", "float16"),  # the loss is float32 here
+}
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 HALF_BUILT = {"uint16", "uint32", "uint64"}  # PyTorch has the dtypes, but few ops for them
 
@@ -29,7 +33,7 @@ def place(array):
 def to_numpy(value):
     if not isinstance(value, torch.Tensor):
         return np.asarray(value)
-    value = value.detach()
+    value = value.detach().resolve_conj()
     return (
         value.float().numpy().astype(BFLOAT16) if value.dtype == torch.bfloat16 else value.numpy()
     )
@@ -46,7 +50,7 @@ def test_pytorch_passes_the_row(name):
     case = CASES[name]
     fn = case.function("torch")
     for kind in case.dtypes():
-        if kind.name in HALF_BUILT:
+        if kind.name in HALF_BUILT or kind.name in IN_DTYPES.get(name, ()):
             continue
         for sample in checks.samples_of(case, kind):
             checks.check_forward(case, fn, sample, kind, place, lambda k: _BASE.get(k.name, EXACT))

@@ -83,7 +83,8 @@ class Trace:
     def expression(self, op: str, a: Any, b: Any) -> Any:
         """Arithmetic on scalars, done in float64 on the host at every run: op in + - * / ^ r."""
         spec = ("expression", op, -1 - a._slot, -1 - b._slot)
-        return self._scalar(spec, dtypes.default_float())
+        whole = op in "+-*" and not any(t.dtype.category >= dtypes.FLOAT for t in (a, b))
+        return self._scalar(spec, dtypes.int64 if whole else dtypes.default_float())
 
     def rewind(self, mark: int) -> None:
         del self.nodes[mark:]

@@ -173,6 +173,11 @@ def remainder(x: Operand, y: Operand) -> Tensor:
     return where((r != 0) & ((r < 0) ^ (y < 0)), r + y, r)
 
 
+@remainder.pullback
+def _(ctx, x, y):
+    return lambda g: (g, -g * floor_divide(x, y) if ctx.needs[1] else None)
+
+
 @op("floor_divide")
 def floor_divide(x: Operand, y: Operand) -> Tensor:
     """The quotient rounded down: floor(x / y), exact for integers."""
@@ -188,6 +193,11 @@ def floor_divide(x: Operand, y: Operand) -> Tensor:
         return quotient
     r = fmod(x, y)
     return where((r != 0) & ((r < 0) ^ (y < 0)), quotient - 1, quotient)
+
+
+@floor_divide.pullback(saves="")
+def _(ctx, x, y):
+    return lambda g: (g * 0, g * 0)  # constant between its steps
 
 
 @op("atan2", PRIMITIVE)

@@ -36,13 +36,23 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
         out = kernel("matmul", [a.reshape((-1 if k else _numel(lead), k)), b], (_numel(lead), n), a.dtype)
         out = out.reshape((*lead, n))
     else:
-        batch = broadcast_shapes("matmul", a.shape[:-2], b.shape[:-2]) if a.ndim + b.ndim > 4 else ()
+        batch = _batch(a.shape, b.shape) if a.ndim + b.ndim > 4 else ()
         a, b = expand_to(a, (*batch, m, k)), expand_to(b, (*batch, k, n))
         out = kernel("matmul", [a, b], (*batch, m, n), a.dtype)
     if rows or columns:
         drop = [d for d, gone in ((-2, rows), (-1, columns)) if gone]
         out = out.reshape([s for i, s in enumerate(out.shape, -out.ndim) if i not in drop])
     return out
+
+
+def _batch(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    try:
+        return broadcast_shapes("matmul", a[:-2], b[:-2])
+    except ValueError:
+        raise ValueError(
+            f"matmul: {tuple(a)} x {tuple(b)}: the leading sizes {a[:-2]} and {b[:-2]} "
+            "do not broadcast"
+        ) from None
 
 
 def _numel(shape) -> int:

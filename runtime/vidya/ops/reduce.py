@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from .. import dtypes
 from ..dtypes import FLOAT, as_dtype, bool_, int64
 from ..schema import PRIMITIVE, op
-from .elementwise import needs, where
-from .rules import as_floating, cast_to, kernel, reduced_shape, wrap_dim, wrap_dims
+from .elementwise import cast, needs, where
+from .rules import accumulation, as_floating, cast_to, kernel, reduced_shape, wrap_dim, wrap_dims
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -73,7 +73,10 @@ def mean(x: Tensor, dim=None, keepdim=False, dtype=None) -> Tensor:
     if dtype is None and x.dtype.category < FLOAT:
         raise TypeError(f"mean: takes floating tensors, not {x.dtype.name}; pass dtype=float32")
     n = math.prod(x.shape[d] for d in wrap_dims("mean", dim, x.ndim))
-    return sum(x, dim, keepdim, dtype) * (1.0 / n if n else math.nan)
+    result = x.dtype if dtype is None else as_dtype(dtype)
+    # not rounded in between: a sum of float16s overflows where their mean does not
+    total = sum(x, dim, keepdim, accumulation(result)) * (1.0 / n if n else math.nan)
+    return _narrowed(total, result)
 
 
 @mean.pullback(saves="")
@@ -157,16 +160,29 @@ def all_(x: Tensor, dim=None, keepdim=False) -> Tensor:
 def var(x: Tensor, dim=None, correction=1, keepdim=False) -> Tensor:
     """The variance: squared distances from the mean, over n - correction. Two passes."""
     x = as_floating(x)
-    n = math.prod(x.shape[d] for d in wrap_dims("var", dim, x.ndim))
-    centered = x - mean(x, wrap_dims("var", dim, x.ndim), True)
+    return _narrowed(_variance(x, dim, correction, keepdim), x.dtype)
+
+
+def _variance(x: Tensor, dim, correction, keepdim) -> Tensor:
+    """The variance of floats, in the dtype that they accumulate in."""
+    wide = accumulation(x.dtype)
+    x = x if x.dtype is wide else cast(x, wide)
+    dims = wrap_dims("var", dim, x.ndim)
+    n = math.prod(x.shape[d] for d in dims)
+    centered = x - mean(x, dims, True)
     total = sum(centered * centered, dim, keepdim)
     return total * (1.0 / (n - correction)) if n > correction else total * math.nan
+
+
+def _narrowed(x: Tensor, dtype: dtypes.dtype) -> Tensor:
+    return x if x.dtype is dtype else cast(x, dtype)
 
 
 @op("std")
 def std(x: Tensor, dim=None, correction=1, keepdim=False) -> Tensor:
     """The standard deviation: the square root of var."""
-    return var(x, dim, correction, keepdim).sqrt()
+    x = as_floating(x)
+    return _narrowed(_variance(x, dim, correction, keepdim).sqrt(), x.dtype)
 
 
 @op("logsumexp")

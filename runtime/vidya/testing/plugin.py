@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 
 import pytest
+
 import vidya
 from vidya.backends import registry
+from vidya.engine import device as engine_device
 from vidya.errors import UnsupportedError, VidyaError
 from vidya.testing import fakes
 from vidya.testing.report import Support
@@ -53,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
                 raise pytest.UsageError(f"--device {name}: {error}") from None
         config.stash[_DEVICES] = list(dict.fromkeys(asked))
         return
-    states = vidya.backends.states()
+    states = registry.states(engine_device.count)
     config.stash[_DEVICES] = [s.name for s in states if s.status == registry.READY]
     config.stash[_ABSENT] = [
         f"{s.name}: {s.status}, {s.reason}" for s in states if s.status != registry.READY

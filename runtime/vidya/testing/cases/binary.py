@@ -149,8 +149,3 @@ case(
     lambda t: [S(t(3, 4), t.mask(3, 4), 2), S(t(2, 3), t.mask(3), 0), S(t(2, 1), t.mask(1, 1), 1)],
     types="fci",
 )
-case(
-    "lerp",
-    lambda a, b, w: a + w * (b - a),
-    lambda t: [S(t(3, 4), t(3, 4), 0.3), S(t(2, 3), t(3), t(2, 1))],
-)

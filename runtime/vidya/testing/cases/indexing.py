@@ -87,7 +87,7 @@ for _name, _key, _shape in [
         lambda t, _s=_shape: [S(t(5, 3), t(*_s))],
         fn=_setitem(_key),
         types=ALL,
-        gradgrad=False,
+        grad=False,  # autograd refuses writes, in words
     )
 
 

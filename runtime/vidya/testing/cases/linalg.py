@@ -41,8 +41,14 @@ case(
     bench=lambda t: [S(t(1024, 1024), t(1024, 1024)), S(t(2048, 768), t(768, 3072))],
 )
 case("matmul_square", np.matmul, _square, fn="matmul", types="f", scale=2)
-case("mm", np.matmul, lambda t: [S(t(3, 5), t(5, 4)), S(t(0, 5), t(5, 4))], types="fci", scale=2)
-case("bmm", np.matmul, lambda t: [S(t(2, 3, 5), t(2, 5, 4))], types="fci", scale=2)
-case("mv", np.matmul, lambda t: [S(t(3, 5), t(5))], types="fci", scale=2)
-case("dot", np.dot, lambda t: [S(t(5), t(5)), S(t(0), t(0))], types="fci", scale=2)
-case("outer", np.outer, lambda t: [S(t(3), t(4)), S(t(0), t(4))], types="fci")
+case(
+    "mm",
+    np.matmul,
+    fn=".mm",
+    samples=lambda t: [S(t(3, 5), t(5, 4)), S(t(0, 5), t(5, 4))],
+    types="fci",
+    scale=2,
+)
+case(
+    "bmm", np.matmul, fn=".bmm", samples=lambda t: [S(t(2, 3, 5), t(2, 5, 4))], types="fci", scale=2
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..case import S, Wrong, case
-from .common import as_float, dims_of
+from .common import dims_of
 
 
 def _keep(fn):
@@ -110,9 +110,10 @@ def _max_samples(t):
 
 for _name, _value, _arg in [("max", np.max, np.argmax), ("min", np.min, np.argmin)]:
     case(
-        _name,
+        f"{_name}_all",
         lambda x, _v=_value: _v(x),
         lambda t: [S(t.distinct(3, 4)), S(t.distinct(1))],
+        fn=f".{_name}",
         types="fib",
         gradgrad=False,
     )
@@ -120,7 +121,7 @@ for _name, _value, _arg in [("max", np.max, np.argmax), ("min", np.min, np.argmi
         f"{_name}_dim",
         _with_index(_value, _arg),
         _max_samples,
-        fn=_name,
+        fn=f".{_name}",
         types="fi",
         out=("same", "int64"),
         gradgrad=False,
@@ -231,18 +232,3 @@ for _name, _better in [("cummax", np.greater_equal), ("cummin", np.less_equal)]:
         out=("same", "int64"),
         gradgrad=False,
     )
-
-
-def vector_norm(x, ord=2, dim=None, keepdim=False):
-    return np.sum(np.abs(as_float(x)) ** ord, axis=dims_of(dim), keepdims=keepdim) ** (1 / ord)
-
-
-case(
-    "norm",
-    lambda x, p=2, dim=None, keepdim=False: vector_norm(x, p, dim, keepdim),
-    lambda t: [
-        S(t.nonzero(3, 4)),
-        S(t.nonzero(3, 4), 2, 1),
-        S(t.nonzero(2, 3), 1, -1, keepdim=True),
-    ],
-)

@@ -101,3 +101,8 @@ case(
     lambda t: [S(t.of([-1e3, -50, -10, 10, 50, 1e3]), approximate="tanh")],
     fn="nn.functional.gelu",
 )
+case(
+    "nn.functional.softplus",
+    lambda x: np.logaddexp(0, x),
+    unary(-4, 4, extremes=_FINITE),
+)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 import vidya
 from vidya import dtypes
 from vidya.errors import UnsupportedError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import pytest
+
 import vidya
 from vidya.testing import checks
 from vidya.testing.case import tree_map
@@ -45,7 +46,11 @@ def test_values_of_views(case_name, dtype, device, complete):
             checks.check_forward(case, fn, sample, dtype, place, tolerance)
 
 
-@rows(lambda case: hasattr(vidya.Tensor, case.name), only=(vidya.float32,))
+# x.where(condition, y) has its arguments in another order
+@rows(
+    lambda case: hasattr(vidya.Tensor, case.name) and case.name == case.fn != "where",
+    only=(vidya.float32,),
+)
 def test_method_is_the_function(case_name, dtype, device):
     sample = checks.samples_of(CASES[case_name], dtype)[0]
     args = tree_map(placer(device), sample.args)

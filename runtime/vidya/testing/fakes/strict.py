@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+
 from vidya.backends.hookspecs import hookimpl
 from vidya.backends.python import Caps
 from vidya.backends.reference import find
