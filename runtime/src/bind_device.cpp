@@ -27,7 +27,7 @@ int backend_count(Backend* b) {
   vd_status status = b->table.count(b->table.self, &n, &err);
   if (status != VD_OK)
     raise("DeviceError", b->distribution + " cannot count its devices: " +
-                             (err.text[0] ? err.text : "no reason given"));
+                             (err.text[0] ? words(err) : "no reason given"));
   return n;
 }
 
@@ -89,6 +89,11 @@ bool is_scalar(py::handle h) {
   return s && s->symbolic && s->slot < 0;
 }
 
+py::object decoded(const std::string& text) {
+  auto size = static_cast<Py_ssize_t>(text.size());
+  return py::reinterpret_steal<py::object>(PyUnicode_DecodeUTF8(text.data(), size, "replace"));
+}
+
 // (Kernel, caps), or the reason why there is none.
 py::object find(Device* d, const std::string& op, const std::vector<py::object>& inputs,
                 const std::vector<py::object>& outputs, py::dict attrs) {
@@ -124,7 +129,7 @@ py::object find(Device* d, const std::string& op, const std::vector<py::object>&
   for (Backend* pack : d->kernel_packs)
     if ((found = ask(pack))) break;
   if (!found) found = ask(d->backend);
-  if (!found) return py::str(err.text[0] ? err.text : "no kernel");
+  if (!found) return decoded(err.text[0] ? words(err) : "no kernel");
   uint32_t caps = found->found.caps;
   return py::make_tuple(found, caps);
 }

@@ -57,7 +57,9 @@ PyObject* error_class(const char* name) {
 }
 
 void raise(PyObject* type, const std::string& text) {
-  PyErr_SetString(type, text.c_str());
+  // A backend's words may be cut in the middle of a character.
+  Ref message(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+  if (message) PyErr_SetObject(type, message.get());
   throw PythonError();
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 
 namespace vidya {
 
@@ -139,17 +140,22 @@ void Device::sync() {
   if (status != VD_OK) check(status, err, "sync");
 }
 
+std::string words(const vd_err& err) {
+  return std::string(err.text, strnlen(err.text, sizeof err.text));
+}
+
 void Device::check(vd_status status, const vd_err& err, const std::string& what) {
   if (status == VD_OK) return;
   const vd_backend& t = backend->table;
+  std::string said = words(err);
   std::string text = name + " (" + backend->distribution + " " + (t.version ? t.version : "?") +
                      ", abi " + std::to_string(t.abi_major) + "." + std::to_string(t.abi_minor) +
-                     ") " + what + ": " + (err.text[0] ? err.text : "no reason given");
+                     ") " + what + ": " + (said.empty() ? "no reason given" : said);
   switch (status) {
     case VD_UNSUPPORTED: raise("UnsupportedError", text);
     case VD_INVALID:
       // An index out of range is what Python calls an IndexError.
-      raise(std::string(err.text).find("index") != std::string::npos ? PyExc_IndexError
+      raise(said.find("index") != std::string::npos ? PyExc_IndexError
                                                                      : PyExc_ValueError,
             text);
     case VD_OOM: raise("OutOfMemoryError", text);

@@ -90,6 +90,7 @@ Backend* backend_from_library(const std::string& path, const std::string& distri
                               bool kernels_only);
 Backend* backend_from_python(PyObject* object, const std::string& distribution);
 
+std::string words(const vd_err& err);  // what a backend said, even if it forgot the NUL
 std::string describe_call(const vd_call& call);
 
 }  // namespace vidya

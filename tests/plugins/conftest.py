@@ -77,7 +77,7 @@ class Site:
 
     def compile_c(self, source: Path) -> Path:
         """One C11 file and the one header; nothing of Python is on the command line."""
-        library = self.path / f"{source.stem}.so"
+        library = self.path / f"lib{source.stem}.so"
         command = ["cc", "-std=c11", "-O1", "-Wall", "-shared", "-fPIC", f"-I{INCLUDE}"]
         done = subprocess.run([*command, source, "-o", library], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

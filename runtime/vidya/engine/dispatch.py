@@ -6,6 +6,7 @@ op's decomposition on that device, then another device if the fallback policy al
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .. import _core, dtypes, schema
@@ -14,6 +15,10 @@ from . import fallback
 from .build import build
 from .device import default_device, device
 from .trace import PREFERRED, NoKernel, Trace, recording
+
+
+# Called with each op and how it was lowered, whenever a plan is made: for tools that explain.
+observers: list[Callable[[schema.OpDef, Trace], None]] = []
 
 
 def resolve(op: Any, values: tuple) -> _core.Plan:
@@ -36,6 +41,8 @@ def resolve(op: Any, values: tuple) -> _core.Plan:
             out = lower(trace, definition, args)
         except NoKernel as error:
             raise UnsupportedError(_no_kernel(definition, args, trace, error)) from None
+        for observe in observers:
+            observe(definition, trace)
         return build(trace, out)
 
 
@@ -69,33 +76,37 @@ def _symbol(trace: Trace, tensor: Any) -> Any:
 
 def lower(trace: Trace, definition: schema.OpDef, args: list) -> Any:
     """Put `definition(*args)` into the trace: as one kernel, or as its decomposition."""
-    if definition.kind != schema.COMPOSITE or not definition.fusable or trace.dry:
+    composite = definition.kind == schema.COMPOSITE and definition.fusable
+    added = definition.kind == schema.PRIMITIVE and definition.name in trace.device.kernels.python
+    if trace.dry or not (composite or added):
         return definition.body(*args)
     with trace.shapes_only():
         shapes = definition.body(*args)
     single = not isinstance(shapes, tuple)
     metas = [(t.shape, t.dtype) for t in ((shapes,) if single else shapes)]
-    tensors, attrs = _kernel_arguments(definition, args)
-    mark = len(trace.nodes)
-    native = fallback_kernel = None
-    try:
-        native = trace.emit(definition.name, tensors, metas, attrs)
-        if not trace.nodes[-1].caps & PREFERRED:
-            fallback_kernel = trace.nodes[mark:]
-            trace.rewind(mark)
-    except NoKernel:
-        trace.rewind(mark)
-    if native is None:
-        native = python_kernel(trace, definition, args, metas)
-    elif fallback_kernel is not None:
+    outs, nodes, mark = None, [], len(trace.nodes)
+    if composite:
+        tensors, attrs = _kernel_arguments(definition, args)
         try:
-            return definition.body(*args)
+            outs = trace.emit(definition.name, tensors, metas, attrs)
+            nodes = trace.nodes[mark:]
         except NoKernel:
             trace.rewind(mark)
-            trace.nodes += fallback_kernel
-    if native is not None:
-        return native[0] if single else tuple(native)
-    return definition.body(*args)
+    if added or (nodes and not nodes[-1].caps & PREFERRED):
+        trace.rewind(mark)
+        try:
+            native = definition.body(*args)
+            if not any(node.function for node in trace.nodes[mark:]):
+                return native
+        except NoKernel:
+            pass
+        trace.rewind(mark)
+        trace.nodes += nodes
+    if outs is None:
+        outs = python_kernel(trace, definition, args, metas)
+    if outs is None:
+        return definition.body(*args)
+    return outs[0] if single else tuple(outs)
 
 
 def emit_primitive(
