@@ -10,6 +10,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 import vidya
 
 CALLS = {
@@ -26,7 +27,9 @@ def bench_warm(name, tracked, tensor, measure):
     (a, a_array), (b, b_array) = (tensor(*shape, requires_grad=tracked) for _ in "ab")
     result = measure(call, a, b)
     assert result.requires_grad == tracked
-    np.testing.assert_allclose(result.numpy(), reference(a_array, b_array), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        result.detach().numpy(), reference(a_array, b_array), rtol=1e-5, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", CALLS)

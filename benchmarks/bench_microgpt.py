@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+
 import vidya
 from vidya.train import Run
 from vidya_models.microgpt import MicroGPTRecipe

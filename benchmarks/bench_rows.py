@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 import vidya.functional as F
 
 ROWS, COLUMNS = 4096, 1024

@@ -17,6 +17,7 @@ os.environ["VIDYA_FALLBACK"] = "error"
 import machine
 import numpy as np
 import pytest
+
 import vidya
 from vidya.backends import registry
 

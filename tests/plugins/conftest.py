@@ -10,6 +10,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+
 from vidya.backends import registry
 
 HERE = Path(__file__).parent

@@ -60,7 +60,10 @@ SOURCES = {
     "nothing": ("return None", ["vidya_backend() returned None"]),
     "text": ("return 'no_such_library.so'", ["no_such_library.so"]),
     "notelf": ("return __file__", ["notelf.py"]),
-    "symbolless": ("return __file__.replace('symbolless.py', 'libsymbolless.so')", ["vidya_backend_v1"]),
+    "symbolless": (
+        "return __file__.replace('symbolless.py', 'libsymbolless.so')",
+        ["vidya_backend_v1"],
+    ),
     "misnamed": (
         """
         import ctypes

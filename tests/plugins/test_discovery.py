@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from vidya.backends import PluginWarning, registry
 from vidya.errors import BackendError, DeviceError
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from vidya.backends import PluginWarning, hookspecs, registry
 from vidya.errors import BackendError, ConfigError
 

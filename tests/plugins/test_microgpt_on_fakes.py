@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 import pytest
+
 import vidya
 from vidya.testing import fakes
 from vidya.train import Run
