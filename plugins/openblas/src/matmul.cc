@@ -79,9 +79,10 @@ class MatMul final : public Kernel {
         half_(sdk::is_half(type)), bias_(bias) {
     // a product with one vector reads the halves of the matrix only once: no need to widen it
     if (half_ && s.batch == 1 && (s.m == 1 || s.n == 1)) {
-      const Matrices &mat = s.m == 1 ? b : a;
-      const int64_t along = s.m == 1 ? mat.s0 : mat.s1;
-      vector_ = along == 1 && s.k > 0;
+      const bool row = s.m == 1;
+      vector_ = (row ? b.s0 : a.s1) == 1 && s.k > 0;
+      vector_step_ = row ? a.s1 : b.s0;  // as the tensors lie, not as gemm would get them
+      matrix_step_ = row ? b.s1 : a.s0;
     }
   }
 
@@ -149,8 +150,7 @@ class MatMul final : public Kernel {
   vd_status vector(Device &d, const vd_call &call, vd_err *err) const {
     const bool row = s_.m == 1;
     const int64_t n = row ? s_.n : s_.m, k = s_.k;
-    const Operand &x = row ? a_ : b_, &mat = row ? b_ : a_;
-    const int64_t sx = row ? x.m.s1 : x.m.s0, stride = row ? mat.m.s1 : mat.m.s0;
+    const int64_t sx = vector_step_, stride = matrix_step_;
     float *wide = static_cast<float *>(d.scratch.get(size_t(k + 2 * n) * 4 + 64));
     if (!wide) return fail(err, VD_OOM, "%s: no memory for a vector", call.op);
     float *y = wide + k, *bias = y + n;
@@ -173,6 +173,7 @@ class MatMul final : public Kernel {
   Operand a_, b_;
   DType type_;
   bool half_, bias_, vector_ = false;
+  int64_t vector_step_ = 0, matrix_step_ = 0;
 };
 
 /* Integers: rows of the result, each a sum of scaled rows of B; wrapping like the element type. */

@@ -59,6 +59,12 @@ template <class T>
 inline T sigmoid(T x) {
   return T(1) / (T(1) + m::exp(-x));
 }
+/* exp of a negative number only, so that small results fade out instead of dropping to 0. */
+template <class T>
+inline T silu(T x) {
+  T t = m::exp(-abs_of(x));
+  return x * (x < T(0) ? t : T(1)) / (T(1) + t);
+}
 // gelu "tanh": 0.5 x (1 + tanh(u)) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3)
 template <class T>
 inline T gelu_u2(T x) {
@@ -81,7 +87,7 @@ UNARY(tanh, m::tanh(x))
 UNARY(erf, m::erf(x))
 UNARY(relu, x < T(0) ? T(0) : x)
 UNARY(sigmoid, sigmoid(x))
-UNARY(silu, x / (T(1) + m::exp(-x)))
+UNARY(silu, silu(x))
 UNARY(gelu, T(0.5) * x * (T(1) + m::erf(x * T(0.70710678118654752))))
 UNARY(gelu_tanh, x / (T(1) + m::exp(-gelu_u2(x))))
 UNARY(rsqrt, T(1) / sqrt_of(x))
