@@ -122,7 +122,8 @@ def randint(
     shape = (size,) if isinstance(size, int) else tuple(size)
     key, offset = (generator or default_generator).take(math.prod(shape))
     bits = ops.random_bits(key, offset, shape, _target(device))
-    out = bits.to(dtypes.int64).remainder(high - low) + low
+    # the remainder in uint32, for devices whose widest integer has 32 bits
+    out = bits.remainder(high - low).to(dtypes.int64) + low
     return out.to(dtypes.as_dtype(dtype) if dtype is not None else dtypes.int64)
 
 

@@ -56,7 +56,7 @@ def _pack(values: np.ndarray, logical: dtype) -> np.ndarray:
         )
     wide = values.astype(np.int64)
     if ((wide < -(2**31)) | (wide >= 2**31)).any():
-        raise OverflowError("tile holds integers in 32 bits, and one of these needs more")
+        raise UnsupportedError("tile holds integers in 32 bits, and one of these needs more")
     return wide.astype(np.int32).view(np.uint32)
 
 
