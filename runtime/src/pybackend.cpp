@@ -205,6 +205,7 @@ void release(void* device, vd_buffer buffer) {
   PyDevice* d = as_device(device);
   if (d->host_memory) return std::free(buffer);
   py::gil_scoped_acquire lock;
+  py::error_scope unwinding;  // a tensor may die while an exception is on its way
   try {
     if (py::hasattr(d->object, "free")) d->object.attr("free")(as_buffer(buffer));
   } catch (py::error_already_set& e) {
