@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ..backends import registry
@@ -20,17 +21,20 @@ _PACKAGES = ("vidya-runtime", "numpy", "ml_dtypes", "pluggy", "typer", "rich")
 
 
 def devices() -> None:
-    """A table with one row per device, or more where the machine has several."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("device", "state", "hardware", "plugin"):
-        table.add_column(column, no_wrap=column in ("device", "state"), overflow="fold")
-    for state in registry.states(engine.count):
-        style = _STYLES.get(state.status, "yellow")
-        status = f"[{style}]{state.status}[/{style}]"
-        for index in range(max(1, state.count)):
-            name = f"{state.name}:{index}" if state.count > 1 else state.name
-            table.add_row(name, status, _hardware(state, index), _plugin(state))
-    _print(table)
+    """One row per device, and one for each where the machine has several."""
+    rows = [
+        (f"{state.name}:{i}" if state.count > 1 else state.name, state.status, _about(state, i))
+        for state in registry.states(engine.count)
+        for i in range(max(1, state.count))
+    ]
+    if not sys.stdout.isatty():  # whole lines, which can be searched and cut
+        for name, status, about in rows:
+            print(f"{name:<12}{status:<15}{about}".rstrip())
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, status, about in rows:
+        table.add_row(name, f"[{_STYLES.get(status, 'yellow')}]{status}", escape(about))
+    Console().print(table)
 
 
 def doctor() -> int:
@@ -51,22 +55,18 @@ def doctor() -> int:
     return int(failed)
 
 
-def _hardware(state: State, index: int) -> str:
-    """Name, what shapes its speed, threads and memory; or why there is none."""
+def _about(state: State, index: int) -> str:
+    """The hardware, what shapes its speed, and the plugin; or why there is none."""
     if state.status != READY:
         return state.reason
     info = engine.device(f"{state.name}:{index}").info
     parts = [info["name"], info["detail"]]
-    if info["threads"]:
+    if info["threads"] and "thread" not in info["detail"]:
         parts.append(f"{info['threads']} thread{'s' if info['threads'] > 1 else ''}")
     if info["memory_bytes"]:
         parts.append(f"{info['memory_bytes'] / 2**30:.1f} GiB")
+    parts.append(f"{info['distribution']} {info['version']}, ABI {info['abi']}")
     return ", ".join(part for part in parts if part)
-
-
-def _plugin(state: State) -> str:
-    plugin = state.plugin
-    return f"{plugin.distribution} {plugin.version}" if plugin else ""
 
 
 def _check(name: str) -> str:
@@ -89,8 +89,3 @@ def _version(package: str) -> str:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return "not installed"
-
-
-def _print(table: Table) -> None:
-    """As wide as needed where nobody looks at a terminal, so that lines can be searched."""
-    Console(width=None if sys.stdout.isatty() else 200).print(table)

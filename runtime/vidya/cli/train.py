@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..backends import registry
+from ..engine import fallback
 from ..errors import ConfigError, TrainingError
 from ..train import Record, Run, apply_settings
 from ..train.metrics import MetricsFile
@@ -64,6 +65,8 @@ def train(options: Options) -> int:
         return 130
     for name, value in run.evaluate().items():
         print(f"{name} {value:.6f}")
+    for (op, kind, where), count in fallback.fallback_counts().items():
+        print(f"{op} on {kind} ran {count} times on numpy, because {where} has no kernel for it")
     if options.samples:
         print(f"samples at temperature {options.temperature}:", flush=True)
     for text in run.samples(options.samples, options.temperature):

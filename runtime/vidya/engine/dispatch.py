@@ -10,12 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _core, dtypes, schema
-from ..errors import TraceError, UnsupportedError
+from ..errors import UnsupportedError
 from . import fallback
 from .build import build
 from .device import default_device, device
 from .trace import PREFERRED, NoKernel, Trace, recording
-
 
 # Called with each op and how it was lowered, whenever a plan is made: for tools that explain.
 observers: list[Callable[[schema.OpDef, Trace], None]] = []
@@ -50,28 +49,35 @@ def trace_call(op: Any, values: tuple) -> Any:
     """An op called while a plan is made: lower it into that plan."""
     trace: Trace = _core.current_trace()
     definition = op.definition
+    was = _core.set_grad_enabled(False)  # what the body calls is no business of autograd
+    try:
+        return lower(trace, definition, _symbols(trace, definition, values))
+    except NoKernel as error:
+        if isinstance(trace, Trace) and trace.outermost:
+            args = _symbols(trace, definition, values)
+            raise UnsupportedError(_no_kernel(definition, args, trace, error)) from None
+        raise
+    finally:
+        _core.set_grad_enabled(was)
+
+
+def _symbols(trace: Trace, definition: schema.OpDef, values: tuple) -> list:
     args = []
     for param, value in zip(definition.params, values, strict=True):
         if param.kind == schema.LIST:
-            args.append([_symbol(trace, t) for t in value])
+            args.append([trace.symbol(t) for t in value])
         elif param.kind == schema.ATTRIBUTE or value is None:
             args.append(value)
         elif isinstance(value, _core.TensorBase):
-            args.append(_symbol(trace, value))
+            args.append(trace.symbol(value))
         else:
             args.append(trace.constant(value))
-    return lower(trace, definition, args)
+    return args
 
 
 def decompose(op: Any, values: tuple) -> Any:
     """Run an op's body eagerly, so that autograd sees the ops inside."""
     return op.definition.body(*values)
-
-
-def _symbol(trace: Trace, tensor: Any) -> Any:
-    if tensor._slot is None:
-        raise TraceError("the body of an op may use its arguments only, not other tensors")
-    return tensor
 
 
 def lower(trace: Trace, definition: schema.OpDef, args: list) -> Any:
@@ -150,7 +156,7 @@ def _kernel_arguments(definition: schema.OpDef, args: list) -> tuple[list, dict]
         if param.kind == schema.LIST:
             tensors += arg
         elif param.kind != schema.ATTRIBUTE:
-            tensors.append(arg)
+            tensors.append(_wide_number(arg, tensors))
         elif param.annotation == "Dim":
             attrs[param.name] = arg + tensors[0].ndim if arg < 0 else arg
         elif isinstance(arg, dtypes.dtype):
@@ -160,6 +166,14 @@ def _kernel_arguments(definition: schema.OpDef, args: list) -> tuple[list, dict]
         elif arg is not None and not isinstance(arg, device):
             attrs[param.name] = arg
     return tensors, attrs
+
+
+def _wide_number(arg: Any, tensors: list) -> Any:
+    """A Python float beside float64 tensors is float64 too: lr = 0.1 must not be rounded before."""
+    is_float = arg is not None and arg._weak and arg.dtype.is_floating_point
+    if is_float and tensors and tensors[0] is not None and tensors[0].dtype is dtypes.float64:
+        return _core.view(arg, [], [], 0, dtypes.float64)
+    return arg
 
 
 def _device_of(definition: schema.OpDef, values: tuple) -> device:

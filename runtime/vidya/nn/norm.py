@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from .. import dtypes
 from .. import functional as F
 from ..construct import ones, zeros
 from ..tensor import Tensor
@@ -13,32 +13,31 @@ from .parameter import Parameter
 
 
 class RMSNorm(Module):
-    """y = x / sqrt(mean(x^2) + eps) * weight over the last dimension.  (Zhang and Sennrich 2019)
+    """y = x / sqrt(mean(x^2) + eps) * weight over the last dimensions.  (Zhang and Sennrich 2019)
 
-    x: [..., dim].  weight: [dim] of ones, none if not `elementwise_affine`.  eps None is the
-    dtype's machine epsilon, as in PyTorch.
+    x: [..., *normalized_shape].  weight: ones [*normalized_shape], none if not
+    `elementwise_affine`.  eps None is the dtype's machine epsilon, as in PyTorch.
     """
 
     weight: Parameter | None
 
     def __init__(
         self,
-        normalized_shape: int,
+        normalized_shape: int | Sequence[int],
         eps: float | None = None,
         elementwise_affine: bool = True,
         device: Any = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.normalized_shape, self.eps = _last_dim(normalized_shape), eps
+        self.normalized_shape, self.eps = _sizes(normalized_shape), eps
         if elementwise_affine:
             self.weight = Parameter(ones(*self.normalized_shape, device=device, dtype=dtype))
         else:
             self.register_parameter("weight", None)
 
     def forward(self, x: Tensor) -> Tensor:
-        eps = dtypes.finfo(x.dtype).eps if self.eps is None else self.eps
-        return F.rms_norm(x, self.normalized_shape, self.weight, float(eps))
+        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         affine = self.weight is not None
@@ -46,9 +45,10 @@ class RMSNorm(Module):
 
 
 class LayerNorm(Module):
-    """y = (x - mean) / sqrt(var + eps) * weight + bias over the last dimension.  (Ba et al. 2016)
+    """y = (x - mean) / sqrt(var + eps) * weight + bias over the last dimensions.  (Ba et al. 2016)
 
-    x: [..., dim].  weight: ones [dim] and bias: zeros [dim], none if not `elementwise_affine`.
+    x: [..., *normalized_shape].  weight: ones and bias: zeros of that shape, none if not
+    `elementwise_affine`.
     """
 
     weight: Parameter | None
@@ -56,7 +56,7 @@ class LayerNorm(Module):
 
     def __init__(
         self,
-        normalized_shape: int,
+        normalized_shape: int | Sequence[int],
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
@@ -64,7 +64,7 @@ class LayerNorm(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        self.normalized_shape, self.eps = _last_dim(normalized_shape), eps
+        self.normalized_shape, self.eps = _sizes(normalized_shape), eps
         self.register_parameter("weight", None)
         self.register_parameter("bias", None)
         if elementwise_affine:
@@ -80,11 +80,5 @@ class LayerNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={affine}"
 
 
-def _last_dim(shape: int | tuple[int, ...] | list[int]) -> tuple[int]:
-    dims = (shape,) if isinstance(shape, int) else tuple(shape)
-    if len(dims) != 1:
-        raise ValueError(
-            f"norms run over the last dimension, so normalized_shape is one size, not {dims}; "
-            "flatten the dimensions first"
-        )
-    return dims
+def _sizes(shape: int | Sequence[int]) -> tuple[int, ...]:
+    return (shape,) if isinstance(shape, int) else tuple(shape)

@@ -1,0 +1,5 @@
+"""`python -m vidya` is the command `vidya`."""
+
+from vidya.cli import main
+
+main()
