@@ -1,4 +1,4 @@
-"""A two-layer network learns sin(x). Run it with a device: python examples/fit_a_curve.py openblas"""
+"""A two-layer network learns sin(x), on the device that is named: fit_a_curve.py openblas"""
 
 import sys
 

@@ -16,21 +16,35 @@ static char* address(const vd_tensor* t) { return (char*)t->buffer + t->offset; 
 
 /* ---- kernels ---- */
 
-typedef void (*kernel_fn)(const float* x, const float* y, float* out, int64_t n);
+/* An operand: a tensor, or a number that stands for a tensor of equal elements. */
+typedef struct operand {
+  const float* at;
+  int64_t step;
+} operand;
+
+static operand operand_of(const vd_tensor* t) {
+  if (t->flags & VD_TENSOR_SCALAR) return (operand){&t->value.f32, 0};
+  return (operand){(const float*)address(t), 1};
+}
+
+typedef void (*kernel_fn)(operand x, operand y, float* out, int64_t n);
 
 /* docs: kernel */
-static void add(const float* x, const float* y, float* out, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) out[i] = x[i] + y[i];
+static void add(operand x, operand y, float* out, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) out[i] = x.at[i * x.step] + y.at[i * y.step];
 }
 /* docs: end */
-static void sub(const float* x, const float* y, float* out, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) out[i] = x[i] - y[i];
+static void sub(operand x, operand y, float* out, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) out[i] = x.at[i * x.step] - y.at[i * y.step];
 }
-static void mul(const float* x, const float* y, float* out, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) out[i] = x[i] * y[i];
+static void mul(operand x, operand y, float* out, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) out[i] = x.at[i * x.step] * y.at[i * y.step];
 }
-static void maximum(const float* x, const float* y, float* out, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) out[i] = x[i] != x[i] || x[i] > y[i] ? x[i] : y[i];
+static void maximum(operand x, operand y, float* out, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    float a = x.at[i * x.step], b = y.at[i * y.step];
+    out[i] = a != a || a > b ? a : b; /* a NaN in either is the result */
+  }
 }
 
 static const struct entry {
@@ -58,7 +72,7 @@ static vd_status find(void* device, const vd_call* call, vd_kernel* kernel, vd_e
       return VD_UNSUPPORTED;
     }
     kernel->kernel = (void*)&KERNELS[i];
-    kernel->caps = VD_CAP_INPLACE;
+    kernel->caps = VD_CAP_INPLACE | VD_CAP_SCALAR_IN;
     return VD_OK;
   }
   snprintf(err->text, sizeof err->text, "no kernel for %s here", call->op);
@@ -84,8 +98,8 @@ static vd_status run(void* device, void* kernel, const vd_call* call, vd_err* er
   if (entry == &COPY)
     copy_strided(&call->inputs[0], out, 0, address(&call->inputs[0]), address(out));
   else
-    entry->run((float*)address(&call->inputs[0]), (float*)address(&call->inputs[1]),
-               (float*)address(out), count_of(out));
+    entry->run(operand_of(&call->inputs[0]), operand_of(&call->inputs[1]), (float*)address(out),
+               count_of(out));
   return VD_OK;
 }
 
