@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 import vidya
 
 SHAPES = [(1024, 1024)] * 8 + [(1536, 512)] * 2 + [(512,)] * 10 + [(38688,)]

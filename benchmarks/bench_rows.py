@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 import vidya.functional as F
 
 ROWS, COLUMNS = 4096, 1024

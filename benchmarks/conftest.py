@@ -17,7 +17,6 @@ os.environ["VIDYA_FALLBACK"] = "error"
 import machine
 import numpy as np
 import pytest
-
 import vidya
 from vidya.backends import registry
 

@@ -12,9 +12,9 @@ import timeit
 import machine
 import numpy as np
 import pytest
-
 import vidya
 import vidya.functional
+
 from peers import compare
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed, so there is no peer")

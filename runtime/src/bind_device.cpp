@@ -122,7 +122,8 @@ py::object find(Device* d, const std::string& op, const std::vector<py::object>&
     if (status == VD_OK) return k;
     k->provider = d->backend;
     k->found.kernel = nullptr;
-    if (status != VD_UNSUPPORTED) d->check(status, err, "find " + describe_call(call));
+    if (status != VD_UNSUPPORTED)
+      d->check(status, err, "find " + describe_call(call), provider);
     return nullptr;
   };
   KernelPtr found;

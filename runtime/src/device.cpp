@@ -144,11 +144,13 @@ std::string words(const vd_err& err) {
   return std::string(err.text, strnlen(err.text, sizeof err.text));
 }
 
-void Device::check(vd_status status, const vd_err& err, const std::string& what) {
+void Device::check(vd_status status, const vd_err& err, const std::string& what,
+                   const Backend* provider) {
   if (status == VD_OK) return;
-  const vd_backend& t = backend->table;
+  if (!provider) provider = backend;
+  const vd_backend& t = provider->table;
   std::string said = words(err);
-  std::string text = name + " (" + backend->distribution + " " + (t.version ? t.version : "?") +
+  std::string text = name + " (" + provider->distribution + " " + (t.version ? t.version : "?") +
                      ", abi " + std::to_string(t.abi_major) + "." + std::to_string(t.abi_minor) +
                      ") " + what + ": " + (said.empty() ? "no reason given" : said);
   switch (status) {

@@ -64,7 +64,9 @@ class Device {
 
   void sync();
   // Throws the Python error for a failed status; `what` is "matmul(f32[2,3], f32[3,4])" or a verb.
-  void check(vd_status status, const vd_err& err, const std::string& what);
+  // `provider`: whose words these are; null: the device's own backend.
+  void check(vd_status status, const vd_err& err, const std::string& what,
+             const Backend* provider = nullptr);
 
   // The queue takes calls of one thread at a time.
   void lock();

@@ -74,7 +74,7 @@ Backend* backend_from_library(const std::string& path, const std::string& distri
     raise("BackendError", distribution + ": " VD_LIBRARY_SYMBOL "() of " + path + " gave NULL");
   if (!kernels_only) return backend_from_table(table, distribution);
   check_version(table, distribution);
-  if (!table->find || !table->run)
+  if (table->struct_size < kRequiredSize || !table->find || !table->run)
     raise("BackendError", distribution + ": a kernel library needs `find` and `run`");
   return copy_table(table, distribution);
 }

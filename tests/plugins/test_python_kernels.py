@@ -114,16 +114,20 @@ static vd_status find(void *device, const vd_call *call, vd_kernel *kernel, vd_e
   return VD_OK;
 }
 static vd_status run(void *device, void *kernel, const vd_call *call, vd_err *err) {
-  (void)device, (void)kernel, (void)err;
+  (void)device, (void)kernel;
   const float *x = (float *)((char *)call->inputs[0].buffer + call->inputs[0].offset);
   float *y = (float *)((char *)call->outputs[0].buffer + call->outputs[0].offset);
   int64_t n = 1;
   for (int d = 0; d < call->outputs[0].ndim; ++d) n *= call->outputs[0].shape[d];
   for (int64_t i = 0; i < n; ++i) y[i] = x[i] > 0 ? x[i] + 1000 : 0;
+  if (n == 7) {
+    strcpy(err->text, "seven is too many");
+    return VD_INTERNAL;
+  }
   return VD_OK;
 }
 VD_EXPORT const vd_backend *vidya_backend_v1(void) {
-  static const vd_backend table = {.struct_size = sizeof(vd_backend), .abi_major = MAJOR,
+  static const vd_backend table = {.struct_size = SIZE, .abi_major = MAJOR,
                                    .name = "pack", .version = "3", .find = find, .run = run};
   return &table;
 }
@@ -138,9 +142,9 @@ PLUGIN = """
 """
 
 
-def install_pack(site, name, device, major):
+def install_pack(site, name, device, major=1, size="sizeof(vd_backend)"):
     source = site.path / f"{name}.c"
-    source.write_text(f"#define MAJOR {major}\n" + PACK)
+    source.write_text(f"#define MAJOR {major}\n#define SIZE {size}\n" + PACK)
     library = site.compile_c(source)
     plugin = PLUGIN.format(device=device, library=str(library))
     site.install(f"vidya-{name}", {"vidya.kernels": {device: name}}, **{name: plugin})
@@ -148,8 +152,8 @@ def install_pack(site, name, device, major):
 
 def test_a_native_kernel_pack_for_a_device_of_somebody_else(site):
     site.install_cdev("cdev")
-    install_pack(site, "pack", "cdev", 1)
-    install_pack(site, "numpypack", "numpy", 1)  # numpy's buffers are host memory, too
+    install_pack(site, "pack", "cdev")
+    install_pack(site, "numpypack", "numpy")  # numpy's buffers are host memory, too
     site.check(
         SCRIPT
         + """
@@ -159,14 +163,22 @@ def test_a_native_kernel_pack_for_a_device_of_somebody_else(site):
         wide = x.to(dtype=vidya.float64).relu()  # the pack has no float64: decomposed
         np.testing.assert_array_equal(wide.numpy(), [[0, 2], [3, 0]])
         assert (x + x).sum().item() == 0
+        try:
+            vidya.ones(7, device=device).relu()
+        except vidya.errors.BackendError as error:
+            text = str(error)
+        pack = "pack" if device == "cdev" else "numpypack"
+        want = f"{device}:0 (vidya-{pack} 3, abi 1.0) relu(f32[7]): seven is too many"
+        assert text.startswith(want), text
     """
     )
 
 
 def test_a_broken_kernel_pack_is_left_out_with_a_warning(site):
     site.install_cdev("cdev")
-    install_pack(site, "oldpack", "cdev", 3)
-    install_pack(site, "pack", "cdev", 1)
+    install_pack(site, "oldpack", "cdev", major=3)
+    install_pack(site, "smallpack", "cdev", size="24")
+    install_pack(site, "pack", "cdev")
     site.check(
         SCRIPT
         + """
@@ -176,8 +188,9 @@ def test_a_broken_kernel_pack_is_left_out_with_a_warning(site):
         warnings.simplefilter("always")
         x = vidya.tensor(np.array([-1.0, 2.0], np.float32), device="cdev")
     texts = [str(w.message) for w in caught if w.category is PluginWarning]
-    assert len(texts) == 1, texts
+    assert len(texts) == 2, texts
     assert "vidya-oldpack" in texts[0] and "ABI 3.0" in texts[0], texts
+    assert "vidya-smallpack" in texts[1] and "needs `find` and `run`" in texts[1], texts
     np.testing.assert_array_equal(x.relu().numpy(), [0, 1002])
     """
     )
