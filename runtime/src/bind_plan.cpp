@@ -1,5 +1,6 @@
 // Building plans from what the engine traced.
 #include "bindings.hpp"
+#include "replay.hpp"
 
 namespace vidya {
 
@@ -114,6 +115,23 @@ py::object view(py::handle tensor, const std::vector<int64_t>& shape, py::object
                           t->flags & (WEAK | VIEW_COPY)));
 }
 
+// replay(arguments, numbers) -> results; loop(n, arguments, stacked, numbers) -> stacked results
+py::tuple replay(Replay& r, int64_t times, const std::vector<py::object>& arguments,
+                 const std::vector<bool>& stacked, const std::vector<py::object>& numbers) {
+  if (static_cast<int>(arguments.size()) != r.n_arguments())
+    raise(PyExc_TypeError, "this plan takes " + std::to_string(r.n_arguments()) + " tensors");
+  TensorObject* in[kMaxTensors];
+  for (size_t i = 0; i < arguments.size(); ++i) in[i] = stored_arg(arguments[i]);
+  std::vector<PyObject*> given;
+  for (const auto& n : numbers) given.push_back(n.ptr());
+  std::vector<TensorObject*> out;
+  size_t runs = times > 0 ? static_cast<size_t>(times) : 1;
+  r.run(times, in, stacked, given.data(), given.size() / runs, &out);
+  py::tuple results(out.size());
+  for (size_t i = 0; i < out.size(); ++i) results[i] = steal(out[i]);
+  return results;
+}
+
 }  // namespace
 
 PlanPtr plan_of(PyObject* object) { return py::handle(object).cast<PlanHandle&>().plan; }
@@ -136,6 +154,21 @@ void bind_plan(py::module_& m) {
                                return total;
                              })
       .def("__call__", run, py::arg("tensors"), py::arg("numbers") = std::vector<py::object>());
+  py::class_<Replay>(m, "Replay")
+      .def(py::init([](const PlanHandle& h, const std::vector<py::object>& captured,
+                       const std::vector<int>& kept) {
+        std::vector<TensorObject*> tensors;
+        for (const auto& t : captured) tensors.push_back(stored_arg(t));
+        return std::make_unique<Replay>(h.plan, tensors, kept);
+      }))
+      .def("fresh", &Replay::fresh)
+      .def("kept", [](Replay& r, int i) { return steal(r.kept(i)); })
+      .def("__call__",
+           [](Replay& r, const std::vector<py::object>& arguments,
+              const std::vector<py::object>& numbers) {
+             return replay(r, -1, arguments, {}, numbers);
+           })
+      .def("loop", replay);
   m.def("symbolic", symbolic);
   m.def("view", view);
 }

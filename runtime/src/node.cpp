@@ -50,7 +50,6 @@ void dealloc(PyObject* self) {
   for (int i = 0; i < n->n_inputs; ++i) meta_unref(n->inputs[i].meta);
   for (int i = 0; i < n->n_outputs; ++i) meta_unref(n->output_metas[i]);
   delete[] reinterpret_cast<char*>(n->values);
-  delete n->plan;
   Py_XDECREF(reinterpret_cast<PyObject*>(n->op));
   type->tp_free(self);
   Py_DECREF(type);
@@ -194,7 +193,7 @@ PyObject* get_out(PyObject* self, void*) {
         out->output_index = i;
         out->flags |= REQUIRES_GRAD;
       }
-      if (n->n_outputs == 1 && !(*n->plan)->returns_tuple) return as_object(out);
+      if (n->n_outputs == 1 && !n->returns_tuple) return as_object(out);
       PyTuple_SET_ITEM(tuple.get(), i, as_object(out));
     }
     return tuple.release();
@@ -284,14 +283,14 @@ void node_init_type(PyObject* module) {
   PyModule_AddObjectRef(module, "Node", reinterpret_cast<PyObject*>(NodeType));
 }
 
-void node_record(OpObject* op, const PlanPtr& plan, const Bound& b, TensorObject** outputs) {
+void node_record(OpObject* op, int n_outputs, bool returns_tuple, const Bound& b,
+                 TensorObject** outputs) {
   auto* n = as_node(checked(NodeType->tp_alloc(NodeType, 0)));
   Ref owner(reinterpret_cast<PyObject*>(n));
   int n_params = static_cast<int>(op->params->size());
-  int n_outputs = static_cast<int>(plan->outputs.size());
   allocate_arrays(n, n_params, b.n_tensors, n_outputs, op->saves_outputs);
   n->op = reinterpret_cast<OpObject*>(Py_NewRef(reinterpret_cast<PyObject*>(op)));
-  n->plan = new PlanPtr(plan);
+  n->returns_tuple = returns_tuple;
   n->sequence = next_sequence();
   int next = 0;
   for (int p = 0; p < n_params; ++p) {

@@ -16,7 +16,6 @@ struct NodeInput {
 struct NodeObject {
   PyObject_HEAD
   OpObject* op;
-  PlanPtr* plan;  // null for nodes made in Python; gives the outputs' metas
   uint64_t sequence;
   int n_params;
   PyObject** values;         // attributes and numbers per parameter; null where tensors are
@@ -29,6 +28,7 @@ struct NodeObject {
   PyObject** saved_outputs;  // aliases without history; null if not saved
   uint32_t* output_versions;
   bool released;
+  bool returns_tuple;
   PyObject* hooks;  // what register_hook put on its outputs, or null
 };
 
@@ -36,6 +36,7 @@ extern PyTypeObject* NodeType;
 void node_init_type(PyObject* module);
 uint64_t next_sequence();
 // Records the call and hangs it on the outputs. Throws.
-void node_record(OpObject* op, const PlanPtr& plan, const Bound& bound, TensorObject** outputs);
+void node_record(OpObject* op, int n_outputs, bool returns_tuple, const Bound& bound,
+                 TensorObject** outputs);
 
 }  // namespace vidya

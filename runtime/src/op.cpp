@@ -218,6 +218,28 @@ void check_in_place(OpObject* op, const Bound& b) {
                                "write base[...] = value");
 }
 
+// While a plan is made: the call goes into it, and its symbolic results are recorded like real ones.
+PyObject* traced(OpObject* op, const Bound& b, bool record) {
+  Ref result(call_back(g_trace, op, b));
+  if (op->in_place) return Py_NewRef(b.values[0]);
+  if (!record) return result.release();
+  // A body may hand its argument back: the history belongs to a tensor of its own.
+  TensorObject* outputs[kMaxTensors];
+  bool single = is_tensor(result.get());
+  Py_ssize_t n = single ? 1 : PyTuple_GET_SIZE(result.get());
+  Ref fresh(single ? nullptr : checked(PyTuple_New(n)));
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject* item = single ? result.get() : PyTuple_GET_ITEM(result.get(), i);
+    outputs[i] = tensor_alias(as_tensor(item));
+    if (single)
+      fresh = Ref(as_object(outputs[i]));
+    else
+      PyTuple_SET_ITEM(fresh.get(), i, as_object(outputs[i]));
+  }
+  node_record(op, static_cast<int>(n), !single, b, outputs);
+  return fresh.release();
+}
+
 PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   auto* op = reinterpret_cast<OpObject*>(self);
   return guarded<PyObject*>(nullptr, [&]() -> PyObject* {
@@ -226,13 +248,13 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* k
     Keep keep;
     bind(op, args, PyVectorcall_NARGS(nargsf), kwnames, &b);
     classify(op, &b, &key, &keep);
-    if (t_trace) return call_back(g_trace, op, b);
+    bool record = t_grad_enabled && b.requires_grad && op->differentiable && !op->in_place;
+    if (record && !op->has_pullback) return call_back(g_decompose, op, b);
+    if (op->in_place) check_in_place(op, b);
+    if (t_trace) return traced(op, b, record);
     if (b.symbolic)
       raise("TraceError", std::string(PyUnicode_AsUTF8(op->name)) +
                               ": a tensor of a trace was used after the trace ended");
-    bool record = t_grad_enabled && b.requires_grad && op->differentiable;
-    if (record && !op->has_pullback && !op->in_place) return call_back(g_decompose, op, b);
-    if (op->in_place) check_in_place(op, b);
     uint64_t hash = key.hash();
     PlanPtr plan;
     if (const PlanPtr* found = op->memo->find(key, hash)) {
@@ -257,7 +279,7 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* k
     } else {
       owned = Ref(as_object(results[0]));
     }
-    if (record) node_record(op, plan, b, results);
+    if (record) node_record(op, static_cast<int>(n), plan->returns_tuple, b, results);
     return owned.release();
   });
 }

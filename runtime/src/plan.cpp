@@ -125,6 +125,18 @@ void call_python(const Step& step, Slots& slots, const Number* numbers) {
 
 }  // namespace
 
+Number evaluate_expression(const ScalarSpec& s, const Number* numbers) {
+  double a = numbers[s.a].real(), b = numbers[s.b].real();
+  Number n;
+  n.re = s.op == '+'   ? a + b
+         : s.op == '-' ? a - b
+         : s.op == '*' ? a * b
+         : s.op == '/' ? a / b
+         : s.op == '^' ? __builtin_pow(a, b)
+                       : __builtin_sqrt(a);
+  return n;
+}
+
 Plan::~Plan() {
   for (Meta* m : inputs) meta_unref(m);
   for (Step& s : steps) {
@@ -192,13 +204,7 @@ void Plan::run(TensorObject* const* tensors, PyObject* const* numbers_in,
       } else if (s.kind == ScalarSpec::CONSTANT) {
         numbers[i] = s.value;
       } else {
-        double a = numbers[s.a].real(), b = numbers[s.b].real();
-        numbers[i].re = s.op == '+'   ? a + b
-                        : s.op == '-' ? a - b
-                        : s.op == '*' ? a * b
-                        : s.op == '/' ? a / b
-                        : s.op == '^' ? __builtin_pow(a, b)
-                                      : __builtin_sqrt(a);
+        numbers[i] = evaluate_expression(s, numbers);
       }
     }
   }
@@ -220,7 +226,7 @@ void Plan::run(TensorObject* const* tensors, PyObject* const* numbers_in,
     if (adopted) device->adopt(adopted);
     if (failed) {
       if (PyErr_Occurred()) PyErr_Clear();
-      device->check(failure.status, failure.err, failure.what);
+      device->check(failure.status, failure.err, failure.what, failed->kernel->provider);
     }
   }
   for (auto [input, slot] : rebinds) {

@@ -53,6 +53,8 @@ struct ScalarSpec {
   int a = 0, b = 0;
 };
 
+Number evaluate_expression(const ScalarSpec& spec, const Number* numbers);
+
 struct Step {
   std::string op;
   KernelPtr kernel;        // null: a Python step

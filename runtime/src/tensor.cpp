@@ -165,6 +165,10 @@ int set_grad(PyObject* self, PyObject* value, void*) {
                                     b->device->name);
     }
     if (value) as_tensor(value)->flags |= KEEP;
+    if (t_trace) {  // an effect of the traced function: it is to happen at every replay
+      Ref told(checked(PyObject_CallMethod(t_trace, "grad_set", "OO", self,
+                                           value ? value : Py_None)));
+    }
     Py_XINCREF(value);
     Py_XSETREF(t->grad, value);
     return 0;

@@ -90,6 +90,7 @@ from .engine.autograd import (  # noqa: E402
     no_grad,
     set_grad_enabled,
 )
+from .compile import Compiled, compile  # noqa: E402
 from .ops.activation import relu, sigmoid, silu  # noqa: E402
 from .ops.compare import (  # noqa: E402
     eq,

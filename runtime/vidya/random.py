@@ -6,8 +6,9 @@ import math
 import secrets
 from typing import Any
 
-from . import dtypes
+from . import _core, dtypes
 from .construct import _finish, _target
+from .engine.trace import live
 from .ops import random as ops
 from .tensor import Tensor, _sizes
 
@@ -61,13 +62,27 @@ def set_rng_state(state: dict[str, int]) -> None:
     default_generator.set_state(state)
 
 
+def _take(generator: Generator | None, words: int) -> tuple[Any, Any]:
+    """(key, offset) of the next `words` words; in a traced function, of each replay's own."""
+    stream = generator or default_generator
+    if _core.current_trace() is None:
+        return stream.take(words)
+    taken: list[int] = []
+
+    def take() -> int:
+        taken[:] = stream.take(words)
+        return taken[0]
+
+    return live(take, like=0), live(lambda: taken[1], like=0)
+
+
 def _draw(
     op: Any, size: tuple, dtype: Any, device: Any, generator: Generator | None, words: int
 ) -> Tensor:
     type_ = dtypes.as_dtype(dtype) if dtype is not None else dtypes.default_float()
     if not type_.is_floating_point:
         raise TypeError(f"random numbers are drawn as floats, not {type_.name}; use randint")
-    key, offset = (generator or default_generator).take(words)
+    key, offset = _take(generator, words)
     return op(key, offset, size, type_, _target(device))
 
 
@@ -120,7 +135,7 @@ def randint(
     if not 0 < high - low <= 2**31:
         raise ValueError(f"randint: from {low} to {high} there must be 1 to 2^31 numbers")
     shape = (size,) if isinstance(size, int) else tuple(size)
-    key, offset = (generator or default_generator).take(math.prod(shape))
+    key, offset = _take(generator, math.prod(shape))
     bits = ops.random_bits(key, offset, shape, _target(device))
     # the remainder in uint32, for devices whose widest integer has 32 bits
     out = bits.remainder(high - low).to(dtypes.int64) + low
@@ -129,7 +144,7 @@ def randint(
 
 def randperm(n: int, *, device: Any = None, generator: Generator | None = None) -> Tensor:
     """0 to n - 1 in random order. [n] int64"""
-    key, offset = (generator or default_generator).take(2 * n)
+    key, offset = _take(generator, 2 * n)
     bits = ops.random_bits(key, offset, (2, n), _target(device)).to(dtypes.int64)
     return ((bits[0] << 31) ^ bits[1]).argsort(0)
 

@@ -197,6 +197,12 @@ class _Backward:
             if at is not None:
                 self.found[at] = grad
             return
+        trace = _core.current_trace()
+        if trace is not None and leaf._slot is None:
+            trace.grad_read(leaf)
+            if leaf.grad is not None and leaf.grad._slot is None:
+                leaf.grad.add_(grad)  # in place, so that a replay finds it where it was
+                return
         if leaf.grad is not None:
             leaf.grad = leaf.grad + grad
             return

@@ -14,7 +14,7 @@ from ..errors import UnsupportedError
 from . import fallback
 from .build import build
 from .device import default_device, device
-from .trace import PREFERRED, NoKernel, Trace, recording
+from .trace import PREFERRED, NoKernel, Trace, recording, type_of
 
 # Called with each op and how it was lowered, whenever a plan is made: for tools that explain.
 observers: list[Callable[[schema.OpDef, Trace], None]] = []
@@ -52,11 +52,6 @@ def trace_call(op: Any, values: tuple) -> Any:
     was = _core.set_grad_enabled(False)  # what the body calls is no business of autograd
     try:
         return lower(trace, definition, _symbols(trace, definition, values))
-    except NoKernel as error:
-        if isinstance(trace, Trace) and trace.outermost:
-            args = _symbols(trace, definition, values)
-            raise UnsupportedError(_no_kernel(definition, args, trace, error)) from None
-        raise
     finally:
         _core.set_grad_enabled(was)
 
@@ -77,7 +72,24 @@ def _symbols(trace: Trace, definition: schema.OpDef, values: tuple) -> list:
 
 def decompose(op: Any, values: tuple) -> Any:
     """Run an op's body eagerly, so that autograd sees the ops inside."""
-    return op.definition.body(*values)
+    definition = op.definition
+    like = next(v for v in values if isinstance(v, _core.TensorBase))
+    args = [
+        weak_number(v, like) if p.kind == schema.OPERAND and _is_number(v) else v
+        for p, v in zip(definition.params, values, strict=True)
+    ]
+    return definition.body(*args)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (bool, int, float, complex))
+
+
+def weak_number(value: Any, like: Any) -> Any:
+    """A Python number as a 0-d tensor that yields in promotion, as bodies expect it."""
+    out = like.new_full((), value, dtypes.as_dtype(type_of(value)))
+    out._weak = True
+    return out
 
 
 def lower(trace: Trace, definition: schema.OpDef, args: list) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -184,7 +184,7 @@ class Trace:
         self.mutated.add(position)
         if not self.device.core.strided:
             taken = any(source._slot == other._slot for _, other in self.rebinds)
-            if taken or source._slot <= self.inputs[-1]._slot:
+            if taken or any(source._slot == x._slot for x in self.inputs):
                 source = self.emit("copy", [source], [(source.shape, source.dtype)])[0]
             self.rebinds.append((position, source))
         elif not self._retarget(target, source):
@@ -219,6 +219,17 @@ class Trace:
         return True
 
 
+    # ---- what only a capture of user code can do (vidya.compile) ----
+
+    def capture(self, tensor: Any) -> Any:
+        """The symbol for a real tensor that is no argument."""
+        raise TraceError("the body of an op may use its arguments only, not other tensors")
+
+    def symbol(self, tensor: Any) -> Any:
+        """What stands for `tensor` in this trace."""
+        return self.capture(tensor) if tensor._slot is None else tensor
+
+
 def type_of(number: Any) -> type:
     for kind in (bool, int, float, complex):
         if isinstance(number, kind):
@@ -232,6 +243,35 @@ def current() -> Trace:
     if trace is None:
         raise TraceError("the body of an op ran outside of a trace")
     return trace
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """What runs within is real, also while a function is traced: state that outlives the call."""
+    was = _core.set_trace(None)
+    try:
+        yield
+    finally:
+        _core.set_trace(was)
+
+
+def live(source: Callable[[], Any], key: Any = None, like: Any = None) -> Any:
+    """source(), a number; in a traced function, a number that is asked for anew at every replay.
+
+    Calls with the same key share one number. `like` is a number of the same type, for a source
+    that must not be asked while tracing.
+    """
+    trace = _core.current_trace()
+    return source() if trace is None else trace.live(source, key, like)
+
+
+def act(action: Callable[[], None]) -> None:
+    """action(); in a traced function, it is done at every replay, in order with `live` numbers."""
+    trace = _core.current_trace()
+    if trace is None:
+        action()
+    else:
+        trace.act(action)
 
 
 @contextmanager

@@ -49,15 +49,15 @@ def adamw_step_(
 @op("sgd_step", differentiable=False)
 def sgd_step(
     p: Tensor, g: Tensor, buf: Tensor | None, lr: Operand, momentum: Operand,
-    dampening: Operand, weight_decay: Operand, nesterov=False, first=False,
+    dampening: Operand, weight_decay: Operand, nesterov=False,
 ):  # fmt: skip
-    """New p, and the new momentum buffer if there is one; `first` starts the buffer with g."""
+    """New p, and the new momentum buffer if there is one (zeros before the first step)."""
     wide = accumulation(p.dtype)
     pw = cast_to(p, wide)
     g = cast_to(g, wide) + weight_decay * pw
     if buf is None:
         return cast_to(pw - lr * g, p.dtype)
-    new = g if first else momentum * buf + (1 - dampening) * g
+    new = momentum * buf + (1 - dampening) * g
     used = g + momentum * new if nesterov else new
     return cast_to(pw - lr * used, p.dtype), cast_to(new, buf.dtype)
 
@@ -65,11 +65,11 @@ def sgd_step(
 @op("sgd_step_", IN_PLACE, differentiable=False)
 def sgd_step_(
     p: Tensor, g: Tensor, buf: Tensor | None, lr: Operand, momentum: Operand,
-    dampening: Operand, weight_decay: Operand, nesterov=False, first=False,
+    dampening: Operand, weight_decay: Operand, nesterov=False,
 ) -> Tensor:  # fmt: skip
     """sgd_step, writing p and buf in place."""
     trace = tracing.current()
-    new = sgd_step(p, g, buf, lr, momentum, dampening, weight_decay, nesterov, first)
+    new = sgd_step(p, g, buf, lr, momentum, dampening, weight_decay, nesterov)
     if buf is None:
         trace.write(p, new)
     else:

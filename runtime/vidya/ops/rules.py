@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .. import dtypes
+from .. import _core, dtypes
 from ..dtypes import BOOL, COMPLEX, FLOAT, dtype
 from ..engine import trace as tracing
 from ..engine.dispatch import emit_primitive
@@ -40,7 +40,7 @@ def elementwise(op: str, inputs: Sequence[Tensor], type_: dtype | None = None) -
 
 def is_scalar(x: Tensor) -> bool:
     """A Python number in a body (no memory behind it)."""
-    return x._slot < 0
+    return x._slot is not None and x._slot < 0
 
 
 # ---- dtypes ----
@@ -93,12 +93,17 @@ def cast_to(x: Tensor, type_: dtype) -> Tensor:
         symbol = _core_view(x, type_)
         symbol._weak = x._weak
         return symbol
+    if _core.current_trace() is None:  # a body that autograd runs eagerly
+        from .elementwise import cast
+
+        weak = x._weak
+        x = cast(x, type_)
+        x._weak = weak
+        return x
     return kernel("cast", [x], x.shape, type_)
 
 
 def _core_view(x: Tensor, type_: dtype) -> Tensor:
-    from .. import _core
-
     return _core.view(x, [], [], 0, type_)
 
 
@@ -132,6 +137,10 @@ def expand_to(x: Tensor, shape: Sequence[int]) -> Tensor:
     shape = tuple(shape)
     if x.shape == shape:
         return x
+    if _core.current_trace() is None:
+        from .layout import expand
+
+        return expand(x, shape)
     trace = tracing.current()
     if trace.device.core.strided:
         pad = len(shape) - x.ndim

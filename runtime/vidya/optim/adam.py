@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..engine.trace import live
 from ..ops.optim import adamw_step_
 from ..tensor import Tensor
 from .optimizer import Optimizer
@@ -42,21 +43,21 @@ class Adam(Optimizer):
     def _update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
         if not state:
             state["step"] = 0
-            state["exp_avg"] = param.new_zeros(param.shape)
-            state["exp_avg_sq"] = param.new_zeros(param.shape)
-        state["step"] += 1
-        beta1, beta2 = group["betas"]
+            state["exp_avg"] = self._zeros(param)
+            state["exp_avg_sq"] = self._zeros(param)
+        self._count(state)
+        number = self._numbers(group)
         adamw_step_(
             param,
             grad,
             state["exp_avg"],
             state["exp_avg_sq"],
-            lr=group["lr"],
-            beta1=beta1,
-            beta2=beta2,
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
-            step=state["step"],
+            lr=number("lr"),
+            beta1=number("betas", 0),
+            beta2=number("betas", 1),
+            eps=number("eps"),
+            weight_decay=number("weight_decay"),
+            step=live(lambda: state["step"]),
             decoupled=self.decoupled,
         )
 

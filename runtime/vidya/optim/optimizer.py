@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..construct import tensor
 from ..engine.autograd import no_grad
+from ..engine.trace import act, live, untraced
 from ..errors import CheckpointError
 from ..tensor import Tensor
 
@@ -71,8 +72,7 @@ class Optimizer:
                 if set_to_none:
                     param.grad = None
                 elif param.grad is not None:
-                    with no_grad():
-                        param.grad.zero_()
+                    param.grad = param.grad.new_zeros(param.grad.shape)
 
     def step(self) -> None:
         """Change every parameter that has a gradient."""
@@ -81,6 +81,35 @@ class Optimizer:
                 for param in group["params"]:
                     if param.grad is not None:
                         self._update(param, param.grad, self.state.setdefault(param, {}), group)
+
+    # A step may be traced by vidya.compile. What it must do or ask anew at every replay goes
+    # through these.
+
+    @staticmethod
+    def _zeros(param: Tensor) -> Tensor:
+        """State for a parameter: real memory, also while a step is traced."""
+        with untraced():
+            zeros = param.detach().new_zeros(param.shape)
+        zeros._keep = True
+        return zeros
+
+    @staticmethod
+    def _count(state: dict) -> None:
+        def count() -> None:
+            state["step"] += 1
+
+        act(count)
+
+    @staticmethod
+    def _numbers(group: dict) -> Callable[..., Any]:
+        """number(name) or number(name, i): a setting of the group, as it is at each step."""
+
+        def number(name: str, index: int | None = None) -> Any:
+            if index is None:
+                return live(lambda: group[name], (id(group), name))
+            return live(lambda: group[name][index], (id(group), name, index))
+
+        return number
 
     def _update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
         raise NotImplementedError(f"{type(self).__name__} defines no _update()")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..engine.trace import live
 from ..ops.optim import sgd_step_
 from ..tensor import Tensor
 from .optimizer import Optimizer
@@ -46,15 +47,21 @@ class SGD(Optimizer):
     def _update(self, param: Tensor, grad: Tensor, state: dict, group: dict) -> None:
         first = "momentum_buffer" not in state
         if group["momentum"] and first:
-            state["momentum_buffer"] = param.new_zeros(param.shape)
+            state["momentum_buffer"] = self._zeros(param)
+        number = self._numbers(group)
+        starting = [True] if first else []
+
+        def dampening() -> float:
+            """The first gradient starts the (zero) buffer undamped."""
+            return 0.0 if starting and starting.pop() else group["dampening"]
+
         sgd_step_(
             param,
             grad,
             state.get("momentum_buffer"),
-            lr=group["lr"],
-            momentum=group["momentum"],
-            dampening=group["dampening"],
-            weight_decay=group["weight_decay"],
+            lr=number("lr"),
+            momentum=number("momentum"),
+            dampening=live(dampening, like=0.0),
+            weight_decay=number("weight_decay"),
             nesterov=group["nesterov"],
-            first=first,
         )

@@ -1,0 +1,47 @@
+// Replay: a plan with its memory laid out once, run again and again without Python per kernel.
+#pragma once
+#include "plan.hpp"
+
+namespace vidya {
+
+class Replay {
+ public:
+  // `captured` are the tensors behind the plan's last inputs; the first ones are arguments.
+  // `kept`: outputs (by number) that stay in the plan's own memory, the same at every run.
+  Replay(PlanPtr plan, std::vector<TensorObject*> captured, const std::vector<int>& kept);
+  ~Replay();
+  Replay(const Replay&) = delete;
+
+  int n_arguments() const { return static_cast<int>(plan_->inputs.size() - captured_.size()); }
+  bool fresh() const;  // do the captured tensors still look as they did?
+  TensorObject* kept(int output);  // new reference
+  // Runs `times` times. Stacked arguments advance by one slice a run; results of run i go to slice
+  // i of the stacked results. With times < 0: once, nothing stacked. numbers: one row per run.
+  void run(int64_t times, TensorObject* const* arguments, const std::vector<bool>& stacked,
+           PyObject* const* numbers, size_t n_numbers, std::vector<TensorObject*>* results);
+  const Plan& plan() const { return *plan_; }
+
+ private:
+  struct Patch {  // an operand whose memory is known only at the run
+    int tensor, slot;
+    int64_t offset;
+  };
+  struct ScalarPatch {
+    int tensor, scalar, dtype;
+  };
+  void evaluate(PyObject* const* numbers);
+
+  PlanPtr plan_;
+  std::vector<TensorObject*> captured_;
+  std::vector<Storage*> own_;        // per block; null where each run needs a new one
+  std::vector<int> escaping_;        // blocks that leave with the results
+  std::vector<int> output_slots_;    // slot of each output that is not kept
+  std::vector<bool> is_kept_;
+  std::vector<vd_tensor> tensors_;   // operands of all steps, one after another
+  std::vector<vd_call> calls_;
+  std::vector<Patch> patches_;
+  std::vector<ScalarPatch> scalar_patches_;
+  std::vector<Number> numbers_;
+};
+
+}  // namespace vidya

@@ -1,0 +1,273 @@
+"""vidya.compile: a function that is traced once per kind of arguments and replayed from then on."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import _core
+from ..engine.build import build
+from ..engine.device import default_device, device
+from ..engine.trace import NoKernel, recording
+from ..errors import TraceError, UnsupportedError
+from . import passes as _passes
+from .capture import Capture
+from .tree import flatten, unflatten
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_MOST_PLANS = 32
+_CHURN = 8
+
+
+class RecompileWarning(UserWarning):
+    """A compiled function is traced again and again: its arguments change their shapes."""
+
+
+def compile(
+    function: Callable | None = None,
+    *,
+    static_argnums: int | Sequence[int] = (),
+    passes: Sequence[str] | None = None,
+) -> Any:
+    """A faster `function`: traced once per shapes and dtypes, then replayed as one plan.
+
+    The function may read and write tensors that it did not get as arguments (parameters, caches),
+    call backward() and step an optimizer. Python numbers among its arguments may differ from call
+    to call; those at `static_argnums`, bools and strings are fixed per plan. What depends on the
+    values of tensors in Python (`if x > 0`, .item(), print) raises TraceError with file and line.
+
+    passes: names of the graph passes to run (default: all); () switches them off.
+    """
+    if function is None:
+        return lambda f: compile(f, static_argnums=static_argnums, passes=passes)
+    static = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+    chosen = list(_passes.PASSES) if passes is None else list(passes)
+    if unknown := set(chosen) - set(_passes.PASSES):
+        raise ValueError(f"unknown pass {sorted(unknown)[0]!r}; passes: {', '.join(_passes.PASSES)}")
+    return Compiled(function, frozenset(static), chosen)
+
+
+@dataclass
+class Entry:
+    """One plan of a compiled function."""
+
+    plan: _core.Plan
+    replay: Any  # _core.Replay, or None where only the plan can run
+    capture: Capture
+    structure: Any  # of the result
+    leaves: list[Any]  # of the result: ("output", number) or ("value", object)
+    grads: list[tuple[Any, Any]]  # (tensor, its new .grad; an int: that output)
+    seconds: float
+    saved: dict[str, int]
+
+
+class Compiled:
+    """What `vidya.compile` gives: call it as the function itself."""
+
+    def __init__(self, function: Callable, static: frozenset[int], passes: list[str]) -> None:
+        self.function = function
+        self.static = static
+        self.passes = passes
+        self.entries: dict[Any, Entry] = {}
+        self.__doc__ = function.__doc__
+        self.__name__ = getattr(function, "__name__", "compiled")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        tensors, numbers, entry = self._entry(args, kwargs)
+        numbers = numbers + _ask(entry.capture)
+        if entry.replay is not None:
+            results = entry.replay(tensors, numbers)
+        else:
+            results = entry.plan(tensors + entry.capture.captured, numbers)
+        return self._finish(entry, results)
+
+    def loop(self, n: int, *args: Any, stacked: int | Sequence[int] = ()) -> Any:
+        """Call the function n times in one go, without Python in between.
+
+        The arguments at `stacked` hold n values along their first dim, of which run i gets the
+        i-th; the others are the same for all runs. Results are stacked the same way.
+        """
+        if n < 1:
+            raise ValueError(f"loop: n must be at least 1, got {n}")
+        axes = {stacked} if isinstance(stacked, int) else set(stacked)
+        for i in axes:
+            if args[i].shape[:1] != (n,):
+                raise ValueError(f"loop: stacked argument {i} is {tuple(args[i].shape)}, not [{n}, ...]")
+        first = [a[0] if i in axes else a for i, a in enumerate(args)]
+        tensors, numbers, entry = self._entry(tuple(first), {})
+        if entry.replay is None or any(not isinstance(args[i], _core.TensorBase) for i in axes):
+            raise TraceError(f"loop: {entry.capture.device} cannot replay this plan without Python")
+        flags, real, at = [], [], 0
+        for i, arg in enumerate(args):
+            leaves, _ = flatten(arg)
+            for leaf in leaves:
+                if isinstance(leaf, _core.TensorBase):
+                    flags.append(i in axes)
+                    real.append(leaf if i in axes else tensors[at])
+                    at += 1
+        rows: list[Any] = []
+        for _ in range(n):
+            rows += numbers + _ask(entry.capture)
+        results = entry.replay.loop(n, real, flags, rows)
+        return self._finish(entry, results)
+
+    # ---- plans ----
+
+    def _entry(self, args: tuple, kwargs: dict) -> tuple[list, list, Entry]:
+        leaves, structure = flatten((args, kwargs))
+        tensors, numbers = [], []
+        key: list[Any] = [structure, _core.is_grad_enabled(), _core.get_context()]
+        fixed = self._fixed_leaves(args)
+        for i, leaf in enumerate(leaves):
+            if isinstance(leaf, _core.TensorBase):
+                tensors.append(leaf)
+                key.append((leaf._meta_key, leaf.requires_grad))
+            elif isinstance(leaf, (int, float)) and not isinstance(leaf, bool) and i not in fixed:
+                numbers.append(leaf)
+                key.append(type(leaf))
+            else:
+                key.append((type(leaf), leaf))
+        try:
+            found = self.entries.get(tuple(key))
+        except TypeError:
+            raise TypeError(
+                f"{self.__name__}: an argument cannot be told apart from others of its kind "
+                "(it is not hashable); pass tensors, numbers, strings or None"
+            ) from None
+        if found is None or not _fresh(found):
+            found = self._trace(leaves, structure, fixed)
+            if len(self.entries) >= _MOST_PLANS:
+                self.entries.pop(next(iter(self.entries)))
+            self.entries[tuple(key)] = found
+            if len(self.entries) == _CHURN:
+                warnings.warn(
+                    f"{self.__name__} has been traced for {_CHURN} kinds of arguments; pad them to "
+                    "a few shapes, or compile a smaller part",
+                    RecompileWarning,
+                    stacklevel=3,
+                )
+        return tensors, numbers, found
+
+    def _fixed_leaves(self, args: tuple) -> set[int]:
+        if not self.static:
+            return set()
+        fixed, at = set(), 0
+        for i, arg in enumerate(args):
+            n = len(flatten(arg)[0])
+            if i in self.static:
+                fixed.update(range(at, at + n))
+            at += n
+        return fixed
+
+    def _trace(self, leaves: list, structure: Any, fixed: set[int]) -> Entry:
+        begin = time.perf_counter()
+        where = next((t.device for t in leaves if isinstance(t, _core.TensorBase)), None)
+        capture = Capture(where or _device_of(self.function))
+        symbols = []
+        for i, leaf in enumerate(leaves):
+            if isinstance(leaf, _core.TensorBase):
+                symbol = capture.input(leaf)
+                symbol.requires_grad = leaf.requires_grad and leaf.is_leaf
+                symbols.append(symbol)
+            elif isinstance(leaf, (int, float)) and not isinstance(leaf, bool) and i not in fixed:
+                symbols.append(capture.argument_number(leaf))
+            else:
+                symbols.append(leaf)
+        args, kwargs = unflatten(structure, symbols)
+        try:
+            with recording(capture):
+                try:
+                    result = self.function(*args, **kwargs)
+                except TraceError as error:
+                    raise _located(error) from None
+                except NoKernel as error:
+                    raise UnsupportedError(f"{self.__name__} on {capture.device}: {error}") from None
+        finally:
+            effects = capture.undo_grads()
+        return self._finish_trace(capture, result, effects, begin)
+
+    def _finish_trace(self, capture: Capture, result: Any, effects: list, begin: float) -> Entry:
+        made, result_structure = flatten(result)
+        outputs: list[Any] = []
+        leaves: list[Any] = []
+        with recording(capture):
+            for leaf in made:
+                if isinstance(leaf, _core.TensorBase):
+                    symbol = capture.symbol(leaf)
+                    if symbol._slot < 0:
+                        symbol = capture.materialize(symbol)
+                    outputs.append(symbol)
+                    leaves.append(("output", len(outputs) - 1))
+                else:
+                    leaves.append(("value", leaf))
+        grads: list[tuple[Any, Any]] = []
+        kept = []
+        for tensor, grad in effects:
+            if grad is not None and grad._slot is not None:
+                kept.append(len(outputs))
+                grads.append((tensor, len(outputs)))
+                outputs.append(capture.symbol(grad))
+            else:
+                grads.append((tensor, grad))
+        saved = {name: _passes.PASSES[name](capture, outputs) for name in self.passes}
+        plan = build(capture, tuple(outputs))
+        replay = None
+        if capture.device.core.strided and all(node.function is None for node in capture.nodes):
+            replay = _core.Replay(plan, capture.captured, kept)
+            grads = [(t, replay.kept(g) if isinstance(g, int) else g) for t, g in grads]
+        seconds = time.perf_counter() - begin
+        return Entry(plan, replay, capture, result_structure, leaves, grads, seconds, saved)
+
+    def _finish(self, entry: Entry, results: tuple) -> Any:
+        for tensor, grad in entry.grads:
+            new = results[grad] if isinstance(grad, int) else grad
+            if tensor.grad is not new:
+                tensor.grad = new
+        leaves = [results[v] if kind == "output" else v for kind, v in entry.leaves]
+        return unflatten(entry.structure, leaves)
+
+    def explain(self) -> str:
+        """What was made of the function: kernels, what the passes saved, memory, time to compile."""
+        from .explain import explain
+
+        return "\n\n".join(explain(self.__name__, entry) for entry in self.entries.values())
+
+
+def _ask(capture: Capture) -> list[Any]:
+    """Do the host's part of a run: actions in order, and the numbers of today."""
+    return [value for value, wanted in [(call(), w) for call, w in capture.host] if wanted]
+
+
+def _fresh(entry: Entry) -> bool:
+    """Is what the trace took for granted still so?"""
+    if any(tensor.grad is not grad for tensor, grad in entry.capture.guards):
+        return False
+    return entry.replay is None or entry.replay.fresh()
+
+
+def _device_of(function: Callable) -> device:
+    """Where a function without tensor arguments runs: where the tensors it closes over are."""
+    cells = getattr(function, "__closure__", None) or ()
+    owner = getattr(function, "__self__", None)
+    for value in (owner, *(cell.cell_contents for cell in cells)):
+        if isinstance(value, _core.TensorBase):
+            return value.device  # type: ignore[attr-defined]
+        if hasattr(value, "parameters"):
+            first = next(iter(value.parameters()), None)
+            if first is not None:
+                return first.device
+    return default_device()
+
+
+def _located(error: TraceError) -> TraceError:
+    """The error with the user's file and line in front."""
+    frames = traceback.extract_tb(error.__traceback__)
+    for frame in reversed(frames):
+        if not os.path.abspath(frame.filename).startswith(_PACKAGE + os.sep):
+            return TraceError(f"{frame.filename}:{frame.lineno}: `{frame.line}`: {error}")
+    return error

@@ -1,0 +1,109 @@
+"""Recording a user's function: the tensors, numbers and effects that it has beyond its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+from ..engine.trace import Trace
+from ..errors import TraceError
+
+
+@dataclass
+class Capture(Trace):
+    """A trace of user code.
+
+    Real tensors that the code meets (parameters, buffers, caches) become inputs of the plan, by
+    reference: writes to them in between runs are seen, and the plan writes to them.
+    """
+
+    captured: list[Any] = field(default_factory=list)  # the real tensors, in input order
+    numbers: int = 0  # arguments of the plan that are numbers
+    host: list[tuple[Callable[[], Any], bool]] = field(default_factory=list)  # (call, gives number)
+    guards: list[tuple[Any, Any]] = field(default_factory=list)  # (tensor, its .grad at the start)
+    _symbols: dict[int, Any] = field(default_factory=dict)  # by id of the real tensor
+    _live: dict[Any, Any] = field(default_factory=dict)
+    _now: dict[int, Any] = field(default_factory=dict)  # value -> what a write put in its place
+    _grads: dict[int, tuple[Any, Any]] = field(default_factory=dict)  # (tensor, .grad before)
+
+    # ---- tensors ----
+
+    def capture(self, tensor: Any) -> Any:
+        found = self._symbols.get(id(tensor))
+        if found is None:
+            if tensor.device is not self.device:
+                raise TraceError(
+                    f"this function runs on {self.device}, but it uses a tensor on "
+                    f'{tensor.device}: move it first with x.to("{self.device}")'
+                )
+            found = self._symbols[id(tensor)] = self.input(tensor)
+            self.captured.append(tensor)
+        return found
+
+    def symbol(self, tensor: Any) -> Any:
+        symbol = self.capture(tensor) if tensor._slot is None else tensor
+        return self._now.get(symbol._slot, symbol)
+
+    def write(self, target: Any, source: Any) -> None:
+        if self.dry:
+            return
+        position = next((i for i, x in enumerate(self.inputs) if x._slot == target._slot), None)
+        if position is not None:
+            self.mutated.add(position)
+        if self.device.core.strided:
+            self.copy_into(target, source)
+        else:  # tensors there are whole: later reads see the new value
+            self._now[target._slot] = source
+            if position is not None:
+                self.rebinds = [(p, s) for p, s in self.rebinds if p != position]
+                taken = any(source._slot == s._slot for _, s in self.rebinds)
+                if taken or any(source._slot == x._slot for x in self.inputs):
+                    source = self.emit("copy", [source], [(source.shape, source.dtype)])[0]
+                    self._now[target._slot] = source
+                self.rebinds.append((position, source))
+
+    # ---- numbers and effects on the host, done again at every replay ----
+
+    def live(self, source: Callable[[], Any], key: Any = None, like: Any = None) -> Any:
+        if key is not None and key in self._live:
+            return self._live[key]
+        symbol = self.argument(self.numbers, source() if like is None else like)
+        self.numbers += 1
+        self.host.append((source, True))
+        if key is not None:
+            self._live[key] = symbol
+        return symbol
+
+    def act(self, action: Callable[[], None]) -> None:
+        self.host.append((action, False))
+
+    def argument_number(self, number: Any) -> Any:
+        """A number among the function's arguments."""
+        symbol = self.argument(self.numbers, number)
+        self.numbers += 1
+        return symbol
+
+    # ---- .grad of real tensors ----
+
+    def grad_set(self, tensor: Any, value: Any) -> None:
+        """The function is about to set tensor.grad."""
+        self._grads.setdefault(id(tensor), (tensor, tensor.grad))
+
+    def grad_read(self, tensor: Any) -> None:
+        """What follows depends on tensor.grad as the function found it."""
+        if tensor._slot is None and id(tensor) not in self._grads:
+            self.guards.append((tensor, tensor.grad))
+
+    def undo_grads(self) -> list[tuple[Any, Any]]:
+        """Put every .grad back, and give (tensor, .grad that the function leaves there)."""
+        effects = []
+        for tensor, before in self._grads.values():
+            after = tensor.grad
+            tensor.grad = before
+            if after is not before:
+                effects.append((tensor, after))
+        return effects
+
+
