@@ -27,7 +27,7 @@ from .data import names_path
 
 
 @dataclass(frozen=True)
-class Config:
+class MicroGPTConfig:
     n_layer: int = 1
     n_embd: int = 16
     n_head: int = 4
@@ -57,7 +57,7 @@ def norm(x: Tensor) -> Tensor:
 class Attention(nn.Module):
     """Each token gathers from the tokens before it, and itself, what it asks for."""
 
-    def __init__(self, config: Config, **place: Any) -> None:
+    def __init__(self, config: MicroGPTConfig, **place: Any) -> None:
         super().__init__()
         C = config.n_embd
         self.n_head = config.n_head
@@ -92,7 +92,7 @@ class Attention(nn.Module):
 class MLP(nn.Module):
     """Each token thinks for itself, in four times the width."""
 
-    def __init__(self, config: Config, **place: Any) -> None:
+    def __init__(self, config: MicroGPTConfig, **place: Any) -> None:
         super().__init__()
         C = config.n_embd
         self.fc1 = nn.Linear(C, 4 * C, bias=False, **place)
@@ -103,7 +103,7 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, config: Config, **place: Any) -> None:
+    def __init__(self, config: MicroGPTConfig, **place: Any) -> None:
         super().__init__()
         self.attn = Attention(config, **place)
         self.mlp = MLP(config, **place)
@@ -116,7 +116,9 @@ class Block(nn.Module):
 class MicroGPT(nn.Module):
     """tokens [T] -> logits [T, V]: for each token, how likely each next one is."""
 
-    def __init__(self, config: Config, vocab_size: int, device: Any = None, dtype: Any = None):
+    def __init__(
+        self, config: MicroGPTConfig, vocab_size: int, device: Any = None, dtype: Any = None
+    ):
         super().__init__()
         place = {"device": device, "dtype": dtype}
         self.config = config
@@ -164,9 +166,9 @@ class Names(NamedTuple):
 class MicroGPTRecipe(Recipe):
     name = "microgpt"
     summary = "a one-layer GPT that invents names (4192 parameters)"
-    Config = Config
+    Config = MicroGPTConfig
 
-    def read(self, config: Config, path: Path | None, rng: Random) -> Names:
+    def read(self, config: MicroGPTConfig, path: Path | None, rng: Random) -> Names:
         names = read_lines(path or names_path())
         rng.shuffle(names)
         return Names(names, Characters.of(names))
@@ -175,7 +177,12 @@ class MicroGPTRecipe(Recipe):
         return data.letters.characters
 
     def build(
-        self, config: Config, vocabulary: str, rng: Random, device: Any = None, dtype: Any = None
+        self,
+        config: MicroGPTConfig,
+        vocabulary: str,
+        rng: Random,
+        device: Any = None,
+        dtype: Any = None,
     ) -> MicroGPT:
         model = MicroGPT(config, len(Characters(vocabulary)), device, dtype)
         with vidya.no_grad():
@@ -185,14 +192,16 @@ class MicroGPTRecipe(Recipe):
                 weight.copy_(values.reshape(weight.shape))
         return model
 
-    def optimizer(self, config: Config, model: nn.Module) -> Optimizer:
+    def optimizer(self, config: MicroGPTConfig, model: nn.Module) -> Optimizer:
         betas = config.beta1, config.beta2
         return Adam(model.parameters(), lr=config.lr, betas=betas, eps=config.eps)
 
-    def lr_factor(self, config: Config, step: int) -> float:
+    def lr_factor(self, config: MicroGPTConfig, step: int) -> float:
         return schedules.linear(step, config.steps)
 
-    def batch(self, config: Config, data: Names, step: int, rng: Random, device: Any) -> Batch:
+    def batch(
+        self, config: MicroGPTConfig, data: Names, step: int, rng: Random, device: Any
+    ) -> Batch:
         names, letters = data
         name = names[step % len(names)]
         tokens = [letters.bos, *letters.encode(name), letters.bos][: config.block_size + 1]

@@ -28,7 +28,7 @@ LONGEST = 16  # letters of a sample
 
 
 @dataclass(frozen=True)
-class Config:
+class NamesBagConfig:
     names: int = 80  # how many names to learn from
     context: int = 3  # K: how many letters the bag holds
     dim: int = 16  # D: numbers per letter
@@ -46,7 +46,9 @@ class Config:
 class NamesBag(nn.Module):
     """context [B, K] -> logits [B, V]"""
 
-    def __init__(self, config: Config, vocab_size: int, device: Any = None, dtype: Any = None):
+    def __init__(
+        self, config: NamesBagConfig, vocab_size: int, device: Any = None, dtype: Any = None
+    ):
         super().__init__()
         place = {"device": device, "dtype": dtype}
         self.context = config.context
@@ -69,9 +71,9 @@ class Examples(NamedTuple):
 class NamesBagRecipe(Recipe):
     name = "names_bag"
     summary = "a bag of letters that invents names, trained by plain SGD in a second"
-    Config = Config
+    Config = NamesBagConfig
 
-    def read(self, config: Config, path: Path | None, rng: Random) -> Examples:
+    def read(self, config: NamesBagConfig, path: Path | None, rng: Random) -> Examples:
         names = read_lines(path or names_path())
         letters = Characters.of(names)
         if path is None:  # the list that ships is sorted: take names from all of the alphabet
@@ -88,17 +90,24 @@ class NamesBagRecipe(Recipe):
         return data.letters.characters
 
     def build(
-        self, config: Config, vocabulary: str, rng: Random, device: Any = None, dtype: Any = None
+        self,
+        config: NamesBagConfig,
+        vocabulary: str,
+        rng: Random,
+        device: Any = None,
+        dtype: Any = None,
     ) -> NamesBag:
         model = NamesBag(config, len(Characters(vocabulary)), device, dtype)
         for weight in model.parameters():
             nn.init.normal_(weight, std=config.init_std)
         return model
 
-    def optimizer(self, config: Config, model: nn.Module) -> Optimizer:
+    def optimizer(self, config: NamesBagConfig, model: nn.Module) -> Optimizer:
         return SGD(model.parameters(), lr=config.lr)
 
-    def batch(self, config: Config, data: Examples, step: int, rng: Random, device: Any) -> Batch:
+    def batch(
+        self, config: NamesBagConfig, data: Examples, step: int, rng: Random, device: Any
+    ) -> Batch:
         picks = rng.choices(range(len(data.nexts)), k=config.batch)
         return Batch(
             inputs=vidya.tensor([data.contexts[i] for i in picks], device=device),
@@ -108,7 +117,9 @@ class NamesBagRecipe(Recipe):
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         return F.cross_entropy(model(batch.inputs), batch.targets)
 
-    def evaluate(self, config: Config, model: nn.Module, data: Examples) -> dict[str, float]:
+    def evaluate(
+        self, config: NamesBagConfig, model: nn.Module, data: Examples
+    ) -> dict[str, float]:
         device = next(model.parameters()).device
         contexts = vidya.tensor(data.contexts, device=device)
         nexts = vidya.tensor(data.nexts, device=device)

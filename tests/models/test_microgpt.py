@@ -7,11 +7,11 @@ from random import Random
 
 import numpy as np
 import pytest
-
 import vidya
 from vidya.errors import ConfigError, DataError
 from vidya.train import apply_settings
-from vidya_models.microgpt import Cache, Config, MicroGPTRecipe
+from vidya_models.microgpt import Cache, MicroGPTRecipe
+from vidya_models.microgpt import MicroGPTConfig as Config
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

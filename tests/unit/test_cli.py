@@ -11,7 +11,6 @@ import sys
 import time
 
 import pytest
-
 import vidya
 from vidya.cli.main import run
 from vidya.train.run import CHECKPOINT, read_checkpoint
@@ -128,10 +127,12 @@ def test_nan_stops_and_keeps_the_last_good_checkpoint(cli, names, device):
 
 
 def test_weights_that_are_no_numbers_are_not_saved(cli, names):
-    args = ("train", "microgpt", "--data", names, "--samples", 0, "--steps", 1)
-    status, _, err = cli(*args, "--set", "lr=1e300", "--set", "eps=0", "--out", "run")
+    args = ("train", "microgpt", "--data", names, "--samples", 3, "--steps", 1)
+    args += ("--set", "lr=1e300", "--set", "eps=0")
+    assert cli(*args)[0] == 1  # and no samples are tried
+    status, _, err = cli(*args, "--out", "run")
     assert status == 1 and len(err) == 1
-    assert "is not finite after step 1: not saved" in err[0]
+    assert "is not finite after step 1: training stops" in err[0]
     assert os.listdir(names.parent / "run") == []
 
 
@@ -186,9 +187,11 @@ def test_train_save_resume_generate(cli, names, device):
     cut_after(cli, 3, half)
     assert read_checkpoint(names.parent / "half")["step"] == 3
     status, out, _ = cli(
-        *("train", "microgpt", *where, "--resume", "half", "--samples", 3, "--metrics", "m")
+        *("train", "microgpt", "--data", names, "--resume", "half"),
+        *("--samples", 3, "--metrics", "m"),
     )
     assert status == 0 and out[-3:] == wanted
+    assert f"on {vidya.device(device)}," in out[0]  # the device that the run was on
     assert len((names.parent / "m").read_text().splitlines()) == 6
 
     # A checkpoint draws on from where training ended, which is where these samples began.
@@ -253,6 +256,11 @@ def test_help_teaches_by_examples(cli):
     ]:
         status, out, _ = cli(command, "--help")
         assert status == 0 and any(example in line for line in out), command
+
+
+def test_version(cli):
+    status, out, _ = cli("--version")
+    assert status == 0 and out[0].startswith("vidya-runtime ")
 
 
 def test_help_loads_no_model_and_no_plugin():

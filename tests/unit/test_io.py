@@ -8,7 +8,6 @@ import os
 
 import numpy as np
 import pytest
-
 import vidya
 from vidya import dtypes
 from vidya.errors import CheckpointError

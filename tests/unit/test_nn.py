@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-
 import vidya
 from vidya import nn
 from vidya.errors import AutogradError, CheckpointError

@@ -16,8 +16,20 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"vidya-runtime {version('vidya-runtime')}")
+        raise typer.Exit
+
+
 @app.callback()
-def vidya() -> None:
+def vidya(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """Train and run transformers on any device.
 
     Start here:

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..backends import registry
+from ..backends.plugins import find
 from ..engine import fallback
 from ..errors import ConfigError, TrainingError
-from ..train import Record, Run, apply_settings
+from ..train import Recipe, Record, Run, apply_settings
 from ..train.metrics import MetricsFile
 from ..train.run import CHECKPOINT, read_checkpoint
 from . import options as check
@@ -41,7 +42,10 @@ def train(options: Options) -> int:
     """Train, save, print samples.  Returns the exit status: 0, or 130 after Ctrl-C."""
     _check(options)
     recipe = registry.load_model(options.model)
-    run = _resume(recipe, options) if options.resume else _start(recipe, options)
+    if options.resume is not None:
+        run = _resume(recipe, options, options.resume)
+    else:
+        run = _start(recipe, options)
     out = options.out or _directory(options.resume)
     dtype = next(run.model.parameters()).dtype
     size = sum(param.numel() for param in run.model.parameters())
@@ -51,6 +55,9 @@ def train(options: Options) -> int:
         f"seed {run.seed}, trained on {source}",
         flush=True,
     )
+    others = [plugin.name for plugin in find(registry.BACKENDS)]
+    if options.device is None and run.device.type in registry.BUILT_IN and others:
+        print(f"this is the reference device; also installed: --device {', '.join(others)}")
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)  # better now than after an hour
         if run.step == 0 and (out / CHECKPOINT).exists():
@@ -90,7 +97,7 @@ def _check(options: Options) -> None:
     check.fallback_policy(options.fallback)
 
 
-def _start(recipe, options: Options) -> Run:
+def _start(recipe: Recipe, options: Options) -> Run:
     config = apply_settings(recipe.Config(), options.settings)
     if options.steps is not None:
         config = apply_settings(config, [f"steps={options.steps}"])
@@ -100,10 +107,9 @@ def _start(recipe, options: Options) -> Run:
     return Run.start(recipe, config, options.data, device, dtype, seed)
 
 
-def _resume(recipe, options: Options) -> Run:
-    checkpoint = read_checkpoint(options.resume)
-    device = check.open_device(options.device)
-    return Run.resume(recipe, checkpoint, options.data, device, options.steps)
+def _resume(recipe: Recipe, options: Options, path: Path) -> Run:
+    checkpoint = read_checkpoint(path)
+    return Run.resume(recipe, checkpoint, options.data, options.device, options.steps)
 
 
 def _loop(run: Run, options: Options, out: Path | None, digits: int) -> tuple[list[Record], bool]:
@@ -154,5 +160,4 @@ def _directory(path: Path | None) -> Path | None:
 def _resume_command(options: Options, out: Path) -> str:
     parts = ["vidya train", options.model, f"--resume {out}"]
     parts += [f"--data {options.data}"] if options.data else []
-    parts += [f"--device {options.device}"] if options.device else []
     return " ".join(parts)

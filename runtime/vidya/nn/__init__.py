@@ -1,6 +1,6 @@
 """Layers and the Module that they are made of, under PyTorch's names."""
 
-from .. import functional
+from . import functional
 from . import init, utils
 from .containers import ModuleDict, ModuleList, Sequential
 from .dropout import Dropout

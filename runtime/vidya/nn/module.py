@@ -214,7 +214,7 @@ class Module(StateMixin):
             if set_to_none:
                 param.grad = None
             elif param.grad is not None:
-                param.grad = param.grad.detach() * 0
+                param.grad = param.grad.new_zeros(param.grad.shape)
 
     # ---- hooks ----
 

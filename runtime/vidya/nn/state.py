@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .. import dtypes
@@ -21,6 +21,12 @@ class IncompatibleKeys(NamedTuple):
 
 class StateMixin:
     """The part of Module that deals with its tensors as a dictionary."""
+
+    _parameters: dict[str, Any]
+    _buffers: dict[str, Any]
+    _transient: set[str]
+    modules: Callable[[], Iterator[Any]]
+    named_children: Callable[[], Iterator[tuple[str, Any]]]
 
     def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
         """Every parameter and persistent buffer by dotted name, sharing the module's memory."""

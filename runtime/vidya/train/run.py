@@ -14,6 +14,8 @@ from typing import Any
 
 from .. import dtypes, random
 from ..engine.autograd import no_grad
+from ..engine.device import default_device
+from ..engine.device import device as Device
 from ..errors import CheckpointError, ConfigError, TrainingError
 from ..io import load_checkpoint, save_checkpoint
 from ..nn import Module
@@ -23,7 +25,7 @@ from .settings import from_saved
 
 CHECKPOINT = "checkpoint.safetensors"  # its name in the directory of a run
 _PARTS = (
-    *("recipe", "config", "vocabulary", "seed", "data", "step", "dtype", "rng"),
+    *("recipe", "config", "vocabulary", "seed", "data", "step", "device", "dtype", "rng"),
     *("model", "optimizer"),
 )
 
@@ -39,6 +41,7 @@ class Record:
     tokens: int
 
 
+@dataclass
 class Run:
     """A model in training.  Make one with Run.start or Run.resume; iterate it to train.
 
@@ -48,23 +51,19 @@ class Run:
     run.save(directory)
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        config: Any,
-        data: Any,
-        model: Module,
-        optimizer: Optimizer,
-        rng: Random,
-        seed: int,
-        device: Any,
-        source: str | None,
-    ) -> None:
-        self.recipe, self.config, self.data = recipe, config, data
-        self.model, self.optimizer, self.rng = model, optimizer, rng
-        self.seed, self.device, self.source = seed, device, source
-        self.step = 0  # steps done
-        self._base_lrs = [group["lr"] for group in optimizer.param_groups]
+    recipe: Recipe
+    config: Any
+    data: Any
+    model: Module
+    optimizer: Optimizer
+    rng: Random
+    seed: int
+    device: Device
+    source: str | None  # which data it is, see _fingerprint
+    step: int = 0  # steps done
+
+    def __post_init__(self) -> None:
+        self._base_lrs = [group["lr"] for group in self.optimizer.param_groups]
 
     @classmethod
     def start(
@@ -77,14 +76,15 @@ class Run:
         seed: int = 42,
     ) -> Run:
         """A new run.  DataError for bad data, ConfigError for a config that cannot be trained."""
+        place = default_device() if device is None else Device(device)
         if config.steps < 1:
             raise ConfigError(f"steps must be 1 or more, not {config.steps}")
         rng = Random(seed)
         random.manual_seed(seed)
         data = recipe.read(config, path, rng)
-        model = recipe.build(config, recipe.vocabulary(data), rng, device=device, dtype=dtype)
+        model = recipe.build(config, recipe.vocabulary(data), rng, device=place, dtype=dtype)
         optimizer = recipe.optimizer(config, model)
-        return cls(recipe, config, data, model, optimizer, rng, seed, device, _fingerprint(path))
+        return cls(recipe, config, data, model, optimizer, rng, seed, place, _fingerprint(path))
 
     @classmethod
     def resume(
@@ -97,20 +97,21 @@ class Run:
     ) -> Run:
         """Go on from what `read_checkpoint` gave: on the same device, as if it had never stopped.
 
-        `steps` replaces the total number of steps.  CheckpointError if it is of another model or
-        was trained on other data.
+        `device` None is the one that it was trained on; `steps` replaces the total number of steps.
+        CheckpointError if it is of another model or was trained on other data.
         """
         check_recipe(recipe, checkpoint)
-        config = from_saved(recipe.Config, checkpoint["config"])
-        if steps is not None:
-            config = from_saved(recipe.Config, {**checkpoint["config"], "steps": steps})
+        changes = {} if steps is None else {"steps": steps}
+        config = from_saved(recipe.Config, checkpoint["config"] | changes)
         if config.steps <= checkpoint["step"]:
             raise ConfigError(
                 f"the checkpoint has done its {checkpoint['step']} steps; "
                 f"give --steps more than that to train on"
             )
         dtype = dtypes.by_name(checkpoint["dtype"])
-        run = cls.start(recipe, config, path, device, dtype, checkpoint["seed"])
+        run = cls.start(
+            recipe, config, path, device or checkpoint["device"], dtype, checkpoint["seed"]
+        )
         same_vocabulary = recipe.vocabulary(run.data) == checkpoint["vocabulary"]
         if run.source != checkpoint["data"] or not same_vocabulary:
             then, now = (what or "what ships with it" for what in (checkpoint["data"], run.source))
@@ -127,10 +128,14 @@ class Run:
     # ---- training ----
 
     def __iter__(self) -> Iterator[Record]:
-        """Train to the last step of the config.  TrainingError when the loss is not a number."""
+        """Train to the last step of the config.
+
+        TrainingError when the loss, or in the end a weight, is not a finite number.
+        """
         self.model.train()
         while self.step < self.config.steps:
             yield self._advance()
+        self._check_weights()
 
     def _advance(self) -> Record:
         began = time.perf_counter()
@@ -147,6 +152,14 @@ class Run:
             )
         lr = self.optimizer.param_groups[0]["lr"]
         return Record(self.step, loss, lr, time.perf_counter() - began, batch.tokens)
+
+    def _check_weights(self) -> None:
+        for name, param in self.model.named_parameters():
+            if not _all_finite(param):
+                raise TrainingError(
+                    f"{name} is not finite after step {self.step}: training stops; "
+                    "lower the learning rate (--set lr=...)"
+                )
 
     # ---- using ----
 
@@ -168,12 +181,7 @@ class Run:
         the disk is full, say.
         """
         path = Path(directory) / CHECKPOINT
-        for name, param in self.model.named_parameters():
-            if not _all_finite(param):
-                raise TrainingError(
-                    f"{name} is not finite after step {self.step}: not saved; "
-                    "lower the learning rate (--set lr=...)"
-                )
+        self._check_weights()
         contents = {
             "recipe": self.recipe.name,
             "config": asdict(self.config),
@@ -181,6 +189,7 @@ class Run:
             "seed": self.seed,
             "data": self.source,
             "step": self.step,
+            "device": self.device.name,
             "dtype": next(self.model.parameters()).dtype.name,
             "rng": _rng_state(self.rng),
             "model": self.model.state_dict(),
