@@ -6,38 +6,70 @@ import math
 from collections.abc import Sequence
 
 from . import ops
-from .construct import _lower
 from .ops import norm as _norm
 from .ops.activation import gelu, relu, sigmoid, silu, softplus
+from .ops.attention import scaled_dot_product_attention as _attention
+from .ops.classify import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    kl_div,
+    linear_cross_entropy,
+    nll_loss,
+)
+from .ops.create import eye
+from .ops.distance import (
+    cosine_embedding_loss,
+    cosine_similarity,
+    gaussian_nll_loss,
+    hinge_embedding_loss,
+    huber_loss,
+    l1_loss,
+    margin_ranking_loss,
+    mse_loss,
+    normalize,
+    pairwise_distance,
+    poisson_nll_loss,
+    smooth_l1_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
 from .ops.elementwise import tanh
+from .ops.gated import geglu, glu, relu_squared, swiglu
 from .ops.linalg import linear
-from .ops.loss import cross_entropy
+from .ops.rope import rope as _rope
+from .ops.rope import rope_tables
+from .ops.rules import accumulation
 from .ops.softmax import log_softmax, softmax
-from .random import rand_like
+from .stochastic import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+    gumbel_softmax,
+    rrelu,
+)
 from .tensor import Tensor
 
 __all__ = [
-    "cross_entropy", "dropout", "embedding", "gelu", "layer_norm", "linear", "log_softmax",
-    "mse_loss", "nll_loss", "relu", "rms_norm", "scaled_dot_product_attention", "sigmoid", "silu",
-    "softmax", "softplus", "tanh",
+    "alpha_dropout", "binary_cross_entropy", "binary_cross_entropy_with_logits",
+    "cosine_embedding_loss", "cosine_similarity", "cross_entropy", "dropout", "dropout1d",
+    "dropout2d", "dropout3d", "embedding", "feature_alpha_dropout", "gaussian_nll_loss", "geglu",
+    "gelu", "glu", "gumbel_softmax", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss",
+    "layer_norm", "linear", "linear_cross_entropy", "log_softmax", "margin_ranking_loss",
+    "mse_loss", "nll_loss", "normalize", "pairwise_distance", "poisson_nll_loss", "relu",
+    "relu_squared", "rms_norm", "rope", "rrelu", "scaled_dot_product_attention", "sigmoid", "silu",
+    "smooth_l1_loss", "soft_margin_loss", "softmax", "softplus", "swiglu", "tanh",
+    "triplet_margin_loss", "triplet_margin_with_distance_loss",
 ]  # fmt: skip
 
 
 def embedding(input: Tensor, weight: Tensor) -> Tensor:
     """Rows of weight [V, C] by input [...] (integers) -> [..., C]."""
     return ops.index.embedding(weight, input)
-
-
-def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    """Elements set to 0 with probability p, the others scaled by 1 / (1 - p)."""
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: the probability must be from 0 to 1, got {p}")
-    if not training or p == 0:
-        return input
-    if p == 1:
-        return input * 0
-    keep = rand_like(input.detach()) >= p
-    return (input * (1 / (1 - p))).masked_fill(~keep, 0)
 
 
 def _last(name: str, x: Tensor, normalized_shape: int | Sequence[int]) -> Tensor:
@@ -78,25 +110,6 @@ def rms_norm(
     return _norm.rms_norm(x, _flat(weight), eps).reshape(input.shape)
 
 
-def nll_loss(
-    input: Tensor, target: Tensor, *, ignore_index: int = -100, reduction: str = "mean"
-) -> Tensor:
-    """Minus the log-probability of `target`; input [N, V] holds log-probabilities."""
-    kept = target != ignore_index
-    safe = target.masked_fill(~kept, 0)
-    picked = -input.gather(1, safe.unsqueeze(1)).squeeze(1).masked_fill(~kept, 0)
-    if reduction == "none":
-        return picked
-    total = picked.sum()
-    return total if reduction == "sum" else total / kept.sum().to(input.dtype)
-
-
-def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """The squared difference, averaged ("mean"), summed ("sum") or as it is ("none")."""
-    squared = (input - target).square()
-    return {"none": lambda: squared, "sum": squared.sum, "mean": squared.mean}[reduction]()
-
-
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,
@@ -106,32 +119,61 @@ def scaled_dot_product_attention(
     is_causal: bool = False,
     scale: float | None = None,
     enable_gqa: bool = False,
+    *,
+    window: int = 0,
 ) -> Tensor:
     """softmax(q k^T scale + mask) v. query [..., H, T, D], key and value [..., Hk, S, D].
 
     attn_mask: bool (true: may attend) or float (added). is_causal: position t sees up to t.
-    enable_gqa: groups of H / Hk query heads share one key head. (Vaswani et al., 2017)
+    enable_gqa: H is a multiple of Hk, and H / Hk query heads share one key head. window: position
+    t sees only the `window` nearest positions up to it (on both sides if not causal); 0: all. A
+    query that may see nothing gives 0. (Vaswani et al., 2017)
     """
     if is_causal and attn_mask is not None:
         raise ValueError("scaled_dot_product_attention: give attn_mask or is_causal, not both")
-    if enable_gqa and key.shape[-3] != query.shape[-3]:
-        groups = query.shape[-3] // key.shape[-3]
-        key, value = _repeat_heads(key, groups), _repeat_heads(value, groups)
-    scores = (query @ key.mT) * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)
-    if is_causal:
-        attn_mask = _lower(scores.detach(), 0)
-    if attn_mask is not None:
-        if attn_mask.dtype.name == "bool":
-            scores = scores.masked_fill(~attn_mask, -math.inf)
-        else:
-            scores = scores + attn_mask
-    weights = dropout(scores.softmax(-1), dropout_p, dropout_p > 0)
-    return weights @ value
+    if not enable_gqa and query.ndim > 2 and key.ndim > 2 and query.shape[-3] != key.shape[-3]:
+        raise ValueError(
+            f"scaled_dot_product_attention: query {tuple(query.shape)} and key {tuple(key.shape)} "
+            "have different numbers of heads: pass enable_gqa=True to share key heads"
+        )
+    if scale is None:
+        scale = 1 / math.sqrt(query.shape[-1]) if query.ndim and query.shape[-1] else 1.0
+    if dropout_p:
+        size = key.shape[-2]  # the identity for values gives the weights themselves
+        one = eye(size, dtype=value.dtype, device=value.device).expand(*key.shape[:-1], size)
+        weights, _ = _attention(query, key, one, attn_mask, bool(is_causal), float(scale), window)
+        groups = query.shape[-3] // value.shape[-3] if query.ndim > 2 else 1
+        return dropout(weights, dropout_p) @ _repeat_heads(value, groups)
+    out, _ = _attention(query, key, value, attn_mask, bool(is_causal), float(scale), window)
+    return out
 
 
 def _repeat_heads(x: Tensor, times: int) -> Tensor:
+    if times == 1:
+        return x
     *lead, heads, rows, width = x.shape
     spread = x.unsqueeze(-3).expand(*lead, heads, times, rows, width)
     return spread.reshape(*lead, heads * times, rows, width)
 
 
+def rope(
+    input: Tensor,
+    positions: Tensor,
+    theta: float = 10000.0,
+    *,
+    interleaved: bool = False,
+    dim: int | None = None,
+) -> Tensor:
+    """Rotary position embedding of input [..., T, D] at integer positions [T] or [B, T].
+
+    The first `dim` numbers (all of D if not given) are turned in pairs: (i, i + dim/2), or
+    (2i, 2i + 1) if interleaved, by position * theta^(-2i / dim). With positions [B, T], input is
+    [B, ..., T, D]. Models that turn often make the tables once: ops.rope.rope_tables.
+    """
+    width = input.shape[-1] if dim is None else dim
+    type_ = accumulation(input.dtype)
+    cos, sin = rope_tables(positions, width, float(theta), type_)
+    if positions.ndim == 2:
+        shape = (cos.shape[0], *(1,) * (input.ndim - 3), *cos.shape[1:])
+        cos, sin = cos.reshape(shape), sin.reshape(shape)
+    return _rope(input, cos, sin, interleaved)

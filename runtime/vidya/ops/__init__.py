@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from . import (  # noqa: F401
     activation,
+    attention,
+    classify,
     compare,
     create,
+    distance,
     elementwise,
+    gated,
     index,
     layout,
     linalg,
@@ -15,6 +19,7 @@ from . import (  # noqa: F401
     optim,
     random,
     reduce,
+    rope,
     scan,
     softmax,
     sort,
