@@ -187,8 +187,8 @@ class MicroGPTRecipe(Recipe):
         model = MicroGPT(config, len(Characters(vocabulary)), device, dtype)
         with vidya.no_grad():
             for weight in model.parameters():
-                values = [rng.gauss(0, config.init_std) for _ in range(weight.numel())]
-                values = vidya.tensor(values, device=device, dtype=weight.dtype)
+                draws = [rng.gauss(0, config.init_std) for _ in range(weight.numel())]
+                values = vidya.tensor(draws, device=device, dtype=weight.dtype)
                 weight.copy_(values.reshape(weight.shape))
         return model
 
@@ -204,8 +204,8 @@ class MicroGPTRecipe(Recipe):
     ) -> Batch:
         names, letters = data
         name = names[step % len(names)]
-        tokens = [letters.bos, *letters.encode(name), letters.bos][: config.block_size + 1]
-        tokens = vidya.tensor(tokens, device=device)
+        ids = [letters.bos, *letters.encode(name), letters.bos]
+        tokens = vidya.tensor(ids[: config.block_size + 1], device=device)
         return Batch(inputs=tokens[:-1], targets=tokens[1:])
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:

@@ -17,9 +17,6 @@ from ..engine.fallback import fallback_policy
 from ..engine.trace import Trace
 from ..errors import ConfigError, UnsupportedError
 from ..schema import PRIMITIVE, REGISTRY, VIEW, OpDef
-from ..testing.case import tree_map
-from ..testing.cases import CASES
-from ..testing.checks import samples_of
 from .options import open_device
 
 NATIVE, PLUGIN, DECOMPOSED, VIEWED, MISSING = (
@@ -83,6 +80,7 @@ def _calls(device: Any) -> dict[str, Callable[[], Any]]:
     """Something to run for each op: the test cases, and what has no oracle."""
     import vidya
     from vidya.optim import SGD, AdamW
+    from vidya.testing.cases import CASES
 
     def train(optimizer: type, **settings: float) -> None:
         weight = vidya.ones(4, device=device, requires_grad=True)
@@ -116,6 +114,8 @@ def _provider(definition: OpDef, trace: Trace) -> str:
 def _run(case: Any, device: Any) -> None:
     """The first sample of a case, forward and, where it has one, backward."""
     import vidya
+    from vidya.testing.case import tree_map
+    from vidya.testing.checks import samples_of
 
     kind = float32 if float32 in case.dtypes() else case.dtypes()[0]
     sample = samples_of(case, kind)[0]

@@ -1,7 +1,6 @@
 """Layers and the Module that they are made of, under PyTorch's names."""
 
-from . import functional
-from . import init, utils
+from . import functional, init, utils
 from .containers import ModuleDict, ModuleList, Sequential
 from .dropout import Dropout
 from .hooks import RemovableHandle

@@ -17,8 +17,8 @@ class Parameter(Tensor):
         return super().__new__(cls, data)
 
     def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
-        self.requires_grad = requires_grad  # type: ignore[misc]
-        self._param = True  # type: ignore[misc]  # tells backends that this is a weight
+        self.requires_grad = requires_grad
+        self._param = True  # tells backends that this is a weight
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
