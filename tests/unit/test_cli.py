@@ -243,6 +243,18 @@ def test_a_new_run_says_that_it_will_replace_an_old_one(cli, names):
     assert any("run holds a checkpoint of an earlier run" in line for line in cli(*args)[1])
 
 
+def test_the_bar_of_a_terminal_shows_how_it_goes(capsys):
+    from vidya.cli.progress import Bar
+    from vidya.train import Record
+
+    with Bar(first=1, steps=3, digits=6) as bar:
+        for step in (2, 3):
+            bar.show(Record(step, loss=2.5 / step, lr=0.01, seconds=0.1, tokens=100))
+    out = capsys.readouterr().out
+    assert "3/3" in out and "loss 0.8333" in out and "lr 0.01" in out
+    assert "tokens/s" in out and "ETA 0:00" in out
+
+
 def test_help_teaches_by_examples(cli):
     status, out, err = cli("--help")
     assert status == 0 and not err

@@ -57,7 +57,7 @@ def doctor() -> int:
 
 def _about(state: State, index: int) -> str:
     """The hardware, what shapes its speed, and the plugin; or why there is none."""
-    if state.status != READY:
+    if state.status != READY or state.plugin is None:
         return state.reason
     info = engine.device(f"{state.name}:{index}").info
     parts = [info["name"], info["detail"]]
@@ -65,7 +65,7 @@ def _about(state: State, index: int) -> str:
         parts.append(f"{info['threads']} thread{'s' if info['threads'] > 1 else ''}")
     if info["memory_bytes"]:
         parts.append(f"{info['memory_bytes'] / 2**30:.1f} GiB")
-    parts.append(f"{info['distribution']} {info['version']}, ABI {info['abi']}")
+    parts.append(f"{state.plugin.distribution} {state.plugin.version}, ABI {info['abi']}")
     return ", ".join(part for part in parts if part)
 
 
