@@ -43,6 +43,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     os.environ["VIDYA_FALLBACK"] = "error"
+    config.addinivalue_line("markers", "devices(name, ...): run on these instead of every device")
+    # what a Python-defined device raises while it frees memory reaches us only in this form
+    config.addinivalue_line("filterwarnings", "error::pytest.PytestUnraisableExceptionWarning")
     asked = config.getoption("--device")
     if any(name.split(":")[0] in fakes.NAMES for name in asked or ()):
         fakes.install()
@@ -68,8 +71,26 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "device" in metafunc.fixturenames:
-        metafunc.parametrize("device", metafunc.config.stash[_DEVICES], scope="session")
+    if "device" not in metafunc.fixturenames:
+        return
+    marker = metafunc.definition.get_closest_marker("devices")
+    devices = metafunc.config.stash[_DEVICES] if marker is None else marker.args
+    metafunc.parametrize("device", devices, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --device, tests that have devices of their own run on those that were asked for."""
+    asked = config.getoption("--device")
+    if not asked:
+        return
+    elsewhere = [
+        item
+        for item in items
+        if item.get_closest_marker("devices") and item.callspec.params["device"] not in asked
+    ]
+    config.hook.pytest_deselected(items=elsewhere)
+    gone = set(elsewhere)
+    items[:] = [item for item in items if item not in gone]
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -6,6 +6,7 @@ from ..case import CASES, Case
 from . import (  # noqa: F401
     attention,
     binary,
+    convert,
     indexing,
     layout,
     linalg,

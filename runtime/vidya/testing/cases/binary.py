@@ -72,7 +72,12 @@ case("pow", in_dtype(np.power), binary((0.3, 2), (0, 3), scalars=(2, 3)), types=
 case(
     "pow_number", np.power, lambda t: [S(t.positive(2, 3), p) for p in (2, 3, 0.5, -1.5)], fn="pow"
 )
-case("number_pow", lambda p, x: p**x, lambda t: [S(2.5, t(2, 3)), S(2.5, t(0))], fn="pow")
+for _name, _fn in [
+    ("number_sub", lambda n, x: n - x),
+    ("number_div", lambda n, x: n / x),
+    ("number_pow", lambda n, x: n**x),
+]:
+    case(_name, _fn, lambda t: [S(2.5, t.nonzero(2, 3)), S(2, t.nonzero()), S(0.5, t(0))], fn=_fn)
 case(
     "complex_pow",
     np.power,

@@ -157,3 +157,25 @@ case(
     types=ALL,
 )
 case("conj", np.conj, lambda t: [S(t(3, 4)), S(t()), S(t(0))], types="fc")
+
+
+def _complex_of(x):
+    return x[..., 0] + 1j * x[..., 1]
+
+
+case(
+    "view_as_real",
+    lambda x: np.stack([x.real, x.imag], -1),
+    lambda t: [S(t(3, 4)), S(t()), S(t(0, 2))],
+    types="c",
+    out="real",
+    grad=False,
+)
+case(
+    "view_as_complex",
+    _complex_of,
+    lambda t: [S(t(3, 2)), S(t(2, 3, 2))],
+    out=lambda given: given.to_complex(),
+    skip_dtypes=["float16", "bfloat16"],
+    grad=False,
+)

@@ -12,7 +12,7 @@ import pytest
 import vidya
 from vidya import dtypes
 from vidya.errors import UnsupportedError
-from vidya.testing.case import Sample, arrays
+from vidya.testing.case import Case, Sample, arrays
 from vidya.testing.cases import CASES
 from vidya.testing.checks import is_float
 
@@ -29,15 +29,22 @@ def rows(choose=lambda case: True, only: tuple = ()) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("case_name", "dtype"), pairs)
 
 
+# What a device has to know to be one: everything else it may honestly lack.
+_ESSENTIAL = (dtypes.float32, dtypes.int64, dtypes.bool_)
+
+
 @contextlib.contextmanager
-def honest(device: str, dtype: dtypes.dtype, complete: bool) -> Iterator[None]:
+def honest(case: Case, dtype: dtypes.dtype, complete: bool) -> Iterator[None]:
     """An unsupported dtype is skipped and reported; but float32 must be supported everywhere."""
+    essential = dtype is dtypes.float32 and all(
+        result in _ESSENTIAL for result in case.result_dtypes(dtype)
+    )
     try:
         yield
-    except UnsupportedError as error:
-        if complete or dtype is dtypes.float32:
+    except UnsupportedError:
+        if complete or essential:
             raise
-        pytest.skip(f"unsupported: {error}")
+        pytest.skip(f"{dtype.name} is unsupported there, and the device says so")
 
 
 def placer(device: str):

@@ -27,7 +27,7 @@ def test_values(case_name, dtype, device, complete):
         on_device(result, device)
         return result
 
-    with honest(device, dtype, complete):
+    with honest(case, dtype, complete):
         for sample in checks.samples_of(case, dtype):
             checks.check_forward(case, checked, sample, dtype, place, tolerance)
 
@@ -41,7 +41,7 @@ def test_values_of_views(case_name, dtype, device, complete):
     def place(array):
         return awkward(vidya, array, device)
 
-    with honest(device, dtype, complete):
+    with honest(case, dtype, complete):
         for sample in checks.samples_of(case, dtype):
             checks.check_forward(case, fn, sample, dtype, place, tolerance)
 

@@ -25,7 +25,7 @@ def smooth(case, dtype):
 def test_gradient(case_name, dtype, device, complete):
     case = CASES[case_name]
     fn, limit = case.function(), allowed_gradient(device, case_name, dtype)
-    with honest(device, dtype, complete):
+    with honest(case, dtype, complete):
         for sample in smooth(case, dtype):
             checks.check_gradient(case, fn, sample, placer(device), leaf_placer(device), limit)
 
@@ -41,7 +41,7 @@ def test_gradient_of_views(case_name, dtype, device, complete):
     def leaf(array):
         return place(array).detach().requires_grad_()
 
-    with honest(device, dtype, complete):
+    with honest(case, dtype, complete):
         for sample in smooth(case, dtype)[:2]:
             checks.check_gradient(case, fn, sample, place, leaf, limit)
 
@@ -52,7 +52,7 @@ def test_gradient_of_gradient(case_name, dtype, device, complete):
     fn, place = case.function(), placer(device)
     # the Jacobian of the gradient has (inputs + results) squared entries: small samples only
     samples = sorted(smooth(case, dtype), key=lambda s: sum(a.size for a in floats(s)))[:2]
-    with honest(device, dtype, complete):
+    with honest(case, dtype, complete):
         for sample in samples:
             gradgradcheck(
                 _of_floats(fn, sample, place), [leaf_placer(device)(a) for a in floats(sample)]

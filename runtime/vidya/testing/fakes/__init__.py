@@ -34,3 +34,9 @@ def install(directory: Path | None = None) -> Path:
     sys.path.insert(0, str(directory))
     registry.forget()
     return Path(directory)
+
+
+def uninstall(directory: Path) -> None:
+    """Undo `install`; devices that are open stay open."""
+    sys.path.remove(str(directory))
+    registry.forget()
