@@ -1,4 +1,8 @@
-"""Nested lists, tuples and dicts: taken apart into leaves and put together again."""
+"""Nested lists, tuples and dicts: taken apart into leaves and put together again.
+
+(Recursion by module functions, not closures: a closure that calls itself is a reference cycle,
+and would keep the leaves' memory until the garbage collector comes.)
+"""
 
 from __future__ import annotations
 
@@ -9,29 +13,29 @@ from typing import Any
 def flatten(tree: Any) -> tuple[list[Any], Any]:
     """(leaves, structure). The structure is hashable, so that it can be part of a key."""
     leaves: list[Any] = []
+    return leaves, _collect(tree, leaves)
 
-    def walk(node: Any) -> Any:
-        if isinstance(node, (list, tuple)):
-            return (type(node), tuple(walk(child) for child in node))
-        if isinstance(node, dict):
-            return (dict, tuple((key, walk(child)) for key, child in node.items()))
-        leaves.append(node)
-        return None
 
-    return leaves, walk(tree)
+def _collect(node: Any, leaves: list[Any]) -> Any:
+    kind = type(node)
+    if kind is tuple or kind is list or isinstance(node, (list, tuple)):
+        return (kind, tuple([_collect(child, leaves) for child in node]))
+    if isinstance(node, dict):
+        return (dict, tuple([(key, _collect(child, leaves)) for key, child in node.items()]))
+    leaves.append(node)
+    return None
 
 
 def unflatten(structure: Any, leaves: list[Any]) -> Any:
     """The tree of that structure with these leaves."""
-    rest: Iterator[Any] = iter(leaves)
+    return leaves[0] if structure is None else _build(structure, iter(leaves))
 
-    def build(node: Any) -> Any:
-        if node is None:
-            return next(rest)
-        kind, children = node
-        if kind is dict:
-            return {key: build(child) for key, child in children}
-        made = [build(child) for child in children]
-        return kind(*made) if hasattr(kind, "_fields") else kind(made)
 
-    return build(structure)
+def _build(node: Any, leaves: Iterator[Any]) -> Any:
+    if node is None:
+        return next(leaves)
+    kind, children = node
+    if kind is dict:
+        return {key: _build(child, leaves) for key, child in children}
+    made = [_build(child, leaves) for child in children]
+    return kind(*made) if hasattr(kind, "_fields") else kind(made)
