@@ -1,7 +1,6 @@
 """The conformance suite on the devices that catch a runtime's mistakes."""
 
 import pytest
-
 from vidya.testing import fakes
 from vidya.testing.conformance.test_forward import *  # noqa: F403
 from vidya.testing.conformance.test_gradient import *  # noqa: F403

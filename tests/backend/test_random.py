@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 import vidya
 from vidya.testing import assert_close
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 import pytest
-
 from vidya.testing import checks, compare
 from vidya.testing.cases import CASES
 from vidya.testing.tolerances import _BASE, _GRADIENT, EXACT

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from vidya import dtypes
 from vidya.backends.python import Caps, Meta, View
 from vidya.errors import UnsupportedError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from vidya import dtypes
 from vidya.testing import assert_close, checks
 from vidya.testing.case import CASES, Case, S, case

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-
 from vidya import dtypes
 from vidya.dtypes import dtype
 

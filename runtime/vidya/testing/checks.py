@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-
 from vidya.dtypes import as_dtype, dtype
 
 from .case import Case, Sample, arrays, tree_map

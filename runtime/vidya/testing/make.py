@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Sequence
 
 import numpy as np
-
 from vidya.dtypes import bool_, dtype
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 
 import pytest
-
 import vidya
 from vidya.backends import registry
 from vidya.engine import device as engine_device

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 import vidya
 from vidya import dtypes
 from vidya.errors import UnsupportedError

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 
 import pytest
-
 import vidya
 from vidya.testing import checks
 from vidya.testing.case import tree_map

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-
 from vidya.backends.hookspecs import hookimpl
 from vidya.backends.python import Caps
 from vidya.backends.reference import find

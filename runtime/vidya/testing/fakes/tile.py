@@ -12,7 +12,6 @@ from types import SimpleNamespace
 
 import ml_dtypes
 import numpy as np
-
 from vidya.backends.hookspecs import hookimpl
 from vidya.backends.python import Caps
 from vidya.backends.reference import find
