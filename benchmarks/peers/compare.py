@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 import statistics
+import time
 import timeit
 from collections.abc import Callable
 from dataclasses import dataclass
 
 # Slower than the peer by less than this is not told from noise.
 NOISE = 1.05
+# Thread pools spin for a while after their last call and would slow the other side's turn.
+SETTLE = 0.02
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,13 @@ def interleaved(
     *,
     after: Callable[[], object],
     rounds: int = 21,
-    round_seconds: float = 0.02,
+    round_seconds: float = 0.05,
 ) -> Ratio:
     """Median time per call of both, in rounds of random order; `after` empties our queue."""
 
     def run(timer: timeit.Timer, count: int) -> float:
+        time.sleep(SETTLE)
+        timer.timeit(1)  # and our own threads, data and caches are there again
         total = timer.timeit(count)
         if timer is ours:
             total += timeit.timeit(after, number=1)
