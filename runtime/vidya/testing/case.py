@@ -160,5 +160,10 @@ def tree_map(change: Callable[[np.ndarray], Any], tree: Any) -> Any:
 def arrays(tree: Any) -> list[np.ndarray]:
     """Every array in the nest, in the order of `tree_map`."""
     found: list[np.ndarray] = []
-    tree_map(lambda a: (found.append(a), a)[1], tree)
+
+    def keep(array: np.ndarray) -> np.ndarray:
+        found.append(array)
+        return array
+
+    tree_map(keep, tree)
     return found

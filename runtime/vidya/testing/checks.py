@@ -77,7 +77,8 @@ def check_gradient(
 
     results = as_tuple(fn(*tree_map(made, sample.args), **tree_map(made, sample.kwargs)))
     rng = np.random.default_rng(0)
-    total, weights = None, []
+    total: Any = None
+    weights: list[np.ndarray | None] = []
     for result in results:
         shape, number = tuple(result.shape), to_numpy(result)
         if not is_float(number):
@@ -122,7 +123,7 @@ def numeric_gradients(
         gradient = np.zeros(x.shape)
         for place in np.ndindex(x.shape):
             value = x[place]
-            step = 1e-5 * max(1.0, abs(value))
+            step = 1e-5 * max(1.0, float(abs(value)))
             x[place] = value + step
             above = projected()
             x[place] = value - step

@@ -8,6 +8,7 @@ was named opens or the run ends: nothing falls back, and the fallback policy is 
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 import vidya
@@ -65,7 +66,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    lines = [f"vidya devices under test: {', '.join(config.stash[_DEVICES])}"]
+    devices = config.stash[_DEVICES]
+    lines = [f"vidya devices under test: {', '.join(devices)}"]
     return lines + [f"not tested on {line}" for line in config.stash[_ABSENT]]
 
 
@@ -85,7 +87,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     elsewhere = [
         item
         for item in items
-        if item.get_closest_marker("devices") and item.callspec.params["device"] not in asked
+        if item.get_closest_marker("devices") and _params(item).get("device") not in asked
     ]
     config.hook.pytest_deselected(items=elsewhere)
     gone = set(elsewhere)
@@ -96,12 +98,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     outcome = yield
     report = outcome.get_result()
-    params = getattr(getattr(item, "callspec", None), "params", {})
+    params = _params(item)
     if report.when != "call" or not {"case_name", "dtype", "device"} <= params.keys():
         return
     standing, reason = _standing(call.excinfo)
     row = (params["device"], params["case_name"], params["dtype"].name, standing, reason)
     report.user_properties.append(("vidya", row))
+
+
+def _params(item: pytest.Item) -> dict[str, Any]:
+    return getattr(getattr(item, "callspec", None), "params", {})
 
 
 def _standing(excinfo: pytest.ExceptionInfo | None) -> tuple[str, str]:
