@@ -1,7 +1,6 @@
 """Every test with a `device` argument runs on every device that is present; see the plugin."""
 
 import pytest
-
 import vidya
 
 pytest_plugins = ["vidya.testing.plugin"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 import vidya
 from vidya.testing import gradcheck, gradgradcheck
 
