@@ -117,8 +117,46 @@ void vector_matrix(Device &d, T *y, const T *x, int64_t sx, const T *mat, int64_
   serial ? part(0, n) : d.pool.ranges(n, double(k) / 2, 256, part);
 }
 
-constexpr int64_t kSmall = 32 * 32 * 32;    // multiplications: below, packing costs more than it saves
 constexpr double kSerialFlops = 1 << 20;
+
+/* How one product is cut for the threads.  A cut costs packing anew, so there are as few tiles as
+ * threads; but three quarters of the rows go first, and the last quarter, in as many small tiles,
+ * to whoever is done: a thread that a neighbour slows down then holds nobody up. */
+class Tiles {
+ public:
+  Tiles(int threads, const GemmShape &s, double flops) : m_(s.m), n_(s.n), first_(s.m) {
+    if (threads == 1 || flops * double(s.batch) <= kSerialFlops || s.batch >= 4 * threads) return;
+    const int64_t want = (threads + s.batch - 1) / s.batch;
+    double best = 1e300;
+    for (int64_t rows = 1; rows <= want; ++rows) {
+      const int64_t cols = (want + rows - 1) / rows;
+      const double edge = double(m_) / double(rows) + double(n_) / double(cols);
+      if (rows * cols > want + want / 4 || edge >= best) continue;
+      best = edge;
+      rows_ = rows;
+      cols_ = cols;
+    }
+    if (flops > 6e8 && m_ / rows_ >= 256) first_ = m_ / 4 * 3, waves_ = 2;
+  }
+  int64_t count() const { return rows_ * cols_ * waves_; }
+  void place(int64_t u, int64_t &m0, int64_t &mm, int64_t &n0, int64_t &nn) const {
+    const int64_t wave = u / (rows_ * cols_), i = u % (rows_ * cols_) / cols_, j = u % cols_;
+    const int64_t begin = wave ? first_ : 0, length = wave ? m_ - first_ : first_;
+    cut(length, rows_, i, m0, mm);
+    m0 += begin;
+    cut(n_, cols_, j, n0, nn);
+  }
+
+ private:
+  static void cut(int64_t length, int64_t parts, int64_t i, int64_t &begin, int64_t &n) {
+    const int64_t step = ((length + parts - 1) / parts + 15) / 16 * 16;
+    begin = std::min(i * step, length);
+    n = std::min(step, length - begin);
+  }
+  int64_t m_, n_, first_, rows_ = 1, cols_ = 1, waves_ = 1;
+};
+
+constexpr int64_t kSmall = 32 * 32 * 32;    // multiplications: below, packing costs more than it saves
 constexpr int64_t kSmallPanel = 4096;       // elements of B that a small product may repack
 
 }  // namespace
@@ -176,22 +214,13 @@ void gemm(Device &d, const GemmShape &s, T *c, const T *a, const Matrices &am, c
     }
   }
 
-  // Tiles: enough for every thread to have a few, each as large as can be.
-  int64_t tm = 1, tn = 1;
-  if (d.pool.threads() > 1 && flops * double(s.batch) > kSerialFlops) {
-    const int64_t want = d.pool.threads() * 2;
-    while (s.batch * tm * tn < want) {
-      const int64_t hm = m / (tm * 2), hn = n / (tn * 2);
-      if (hm < 32 && hn < 32) break;
-      (hm >= hn ? tm : tn) *= 2;
-    }
-  }
-  const int64_t sm = ((m + tm - 1) / tm + 15) / 16 * 16, sn = ((n + tn - 1) / tn + 15) / 16 * 16;
-  tm = (m + sm - 1) / sm;
-  tn = (n + sn - 1) / sn;
+  const Tiles tiles(d.pool.threads(), s, flops);
   auto tile = [&](int64_t u) {
-    const int64_t i = u / (tm * tn), m0 = u / tn % tm * sm, n0 = u % tn * sn;
-    const int64_t mm = std::min(sm, m - m0), nn = std::min(sn, n - n0);
+    // tiles of all matrices before the next, smaller tiles
+    const int64_t i = u % s.batch, at = u / s.batch;
+    int64_t m0, n0, mm, nn;
+    tiles.place(at, m0, mm, n0, nn);
+    if (mm <= 0 || nn <= 0) return;
     const T *pa = a + am.batch.at(i) + m0 * (ta ? 1 : lda);
     const T *pb = b + bm.batch.at(i) + n0 * (tb ? ldb : 1);
     T *pc = c + i * m * n + m0 * n + n0;
@@ -200,7 +229,7 @@ void gemm(Device &d, const GemmShape &s, T *c, const T *a, const Matrices &am, c
     call_blas(d.blas, ta ? kTrans : kNoTrans, tb ? kTrans : kNoTrans, int(mm), int(nn), int(k), pa,
               int(lda), pb, int(ldb), bias != nullptr, pc, int(n));
   };
-  const int64_t units = s.batch * tm * tn;
+  const int64_t units = s.batch * tiles.count();
   if (flops * double(s.batch) <= kSerialFlops) {
     for (int64_t u = 0; u < units; ++u) tile(u);
   } else if (s.batch < 8 * d.pool.threads()) {

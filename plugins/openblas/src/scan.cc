@@ -1,4 +1,5 @@
 // argmax, argmin, cumsum, cumprod, cummax, cummin along a dim.
+#include <algorithm>
 #include <complex>
 #include <limits>
 #include <type_traits>
@@ -57,25 +58,135 @@ void cumulative_extreme(const T *x, T *y, int64_t *index, int64_t n) {
   }
 }
 
-template <class T>
-void cumulative_sum(const T *x, T *y, int64_t n) {
-  if constexpr (std::is_same_v<T, float>) {
-    double sum = 0;
-    for (int64_t i = 0; i < n; ++i) y[i] = float(sum += double(x[i]));
-  } else {
-    T sum = 0;
-    for (int64_t i = 0; i < n; ++i) y[i] = sum = T(sum + x[i]);
+struct Plus {
+  template <class A>
+  static A join(A a, A b) {
+    return A(a + b);
   }
+};
+struct Times {
+  template <class A>
+  static A join(A a, A b) {
+    return A(a * b);
+  }
+};
+
+/* Running sums and products of float32 are kept in double. */
+template <class T>
+using Running = std::conditional_t<std::is_same_v<T, float>, double, T>;
+
+template <class T, class Op>
+void cumulate(const T *x, T *y, int64_t n) {
+  using A = Running<T>;
+  if constexpr (std::is_same_v<T, float>) {
+    if (n >= 64) {
+      // One chain of additions waits for itself: four quarters run side by side, each from the
+      // total of those before it.
+      const int64_t q = n / 4;
+      double start[4] = {double(x[0]), 0, 0, 0};
+      for (int64_t i = 1; i < q; ++i) start[0] = Op::join(start[0], double(x[i]));
+      double part[2] = {double(x[q]), double(x[2 * q])};
+      for (int64_t i = 1; i < q; ++i)
+        for (int k = 0; k < 2; ++k)
+          part[k] = Op::join(part[k], double(x[(k + 1) * q + i]));
+      start[1] = start[0];
+      start[2] = Op::join(start[1], part[0]);
+      start[3] = Op::join(start[2], part[1]);
+      double run[4];
+      for (int k = 0; k < 4; ++k) {
+        run[k] = k ? Op::join(start[k], double(x[k * q])) : double(x[0]);
+        y[k * q] = float(run[k]);
+      }
+      for (int64_t i = 1; i < q; ++i)
+        for (int k = 0; k < 4; ++k) y[k * q + i] = float(run[k] = Op::join(run[k], double(x[k * q + i])));
+      for (int64_t i = 4 * q; i < n; ++i) y[i] = float(run[3] = Op::join(run[3], double(x[i])));
+      return;
+    }
+  }
+  A run = A(x[0]);
+  y[0] = x[0];
+  for (int64_t i = 1; i < n; ++i) y[i] = T(run = Op::join(run, A(x[i])));
 }
-template <class T>
-void cumulative_product(const T *x, T *y, int64_t n) {
-  if constexpr (std::is_same_v<T, float>) {
-    double product = 1;
-    for (int64_t i = 0; i < n; ++i) y[i] = float(product *= double(x[i]));
-  } else {
-    T product = 1;
-    for (int64_t i = 0; i < n; ++i) y[i] = product = T(product * x[i]);
+
+// ---- along an outer dim: whole rows at a time --------------------------------------------------
+
+constexpr int64_t kColumns = 256;
+
+/* x as [outer, n, inner] with a dense inner part; outputs dense. */
+struct Columns {
+  Layout outer;
+  int64_t n_outer = 1, n = 1, inner = 1, stride = 0;
+
+  /* False if x does not lie so, or has no inner part. */
+  bool set(const vd_tensor &x, int dim) {
+    Layout rest;
+    for (int i = 0; i < x.ndim; ++i) {
+      if (i < dim) n_outer *= x.shape[i], outer.push(x.shape[i], x.strides[i]);
+      if (i > dim) inner *= x.shape[i];
+      if (i > dim && x.shape[i] != 1) rest.push(x.shape[i], x.strides[i]);
+    }
+    if (x.ndim == 0) return false;
+    n = x.shape[dim];
+    stride = x.strides[dim];
+    return inner >= 8 && n > 0 && merged(rest).dense();
   }
+  /* f(elements from x's start to the block, from y's start if it has n rows, width, outer, column) */
+  template <class F>
+  void each(Device &d, double cost, F f) const {
+    const int64_t blocks = (inner + kColumns - 1) / kColumns;
+    d.pool.ranges(n_outer * blocks, cost * double(n * std::min(inner, kColumns)), 1,
+                  [&](int64_t b, int64_t e) {
+      for (int64_t u = b; u < e; ++u) {
+        const int64_t o = u / blocks, c = u % blocks * kColumns;
+        f(outer.at(o) + c, o * n * inner + c, std::min(kColumns, inner - c), o * inner + c);
+      }
+    });
+  }
+};
+
+template <class T, class Op>
+vd_status cumulate_columns(const Columns &s, std::unique_ptr<Kernel> &kernel) {
+  return answer(kernel, kStrided | kPreferred, [s](Device &d, const vd_call &c, vd_err *) {
+    const T *x = in_ptr<T>(c, 0);
+    T *y = out_ptr<T>(c);
+    s.each(d, 2, [&](int64_t from, int64_t to, int64_t width, int64_t) {
+      Running<T> run[kColumns];
+      for (int64_t j = 0; j < s.n; ++j) {
+        const T *p = x + from + j * s.stride;
+        T *q = y + to + j * s.inner;
+        if (j == 0) {
+          for (int64_t i = 0; i < width; ++i) run[i] = Running<T>(q[i] = p[i]);
+        } else {
+          for (int64_t i = 0; i < width; ++i) q[i] = T(run[i] = Op::join(run[i], Running<T>(p[i])));
+        }
+      }
+    });
+    return VD_OK;
+  });
+}
+
+template <class T, bool Max>
+vd_status arg_columns(const Columns &s, std::unique_ptr<Kernel> &kernel) {
+  return answer(kernel, kStrided | kPreferred, [s](Device &d, const vd_call &c, vd_err *) {
+    const T *x = in_ptr<T>(c, 0);
+    int64_t *y = out_ptr<int64_t>(c);
+    s.each(d, 2, [&](int64_t from, int64_t, int64_t width, int64_t to) {
+      T best[kColumns];
+      int32_t at[kColumns] = {};
+      for (int64_t i = 0; i < width; ++i) best[i] = x[from + i];
+      for (int64_t j = 1; j < s.n; ++j) {
+        const T *p = x + from + j * s.stride;
+        for (int64_t i = 0; i < width; ++i) {
+          const T v = p[i], b = best[i];
+          const bool take = (Max ? v > b : v < b) | ((v != v) & (b == b));
+          best[i] = take ? v : b;
+          at[i] = take ? int32_t(j) : at[i];
+        }
+      }
+      for (int64_t i = 0; i < width; ++i) y[to + i] = at[i];
+    });
+    return VD_OK;
+  });
 }
 
 /* Real types as the line function sees them. */
@@ -87,10 +198,19 @@ bool with_real(DType t, F &&f) {
   return with_int(t, f);
 }
 
+/* `dim` of the call; 0 for a tensor without dims; -1 if it is outside. */
+int line_dim(const vd_call &call) {
+  return call.inputs[0].ndim ? dim_attr(call, call.inputs[0]) : 0;
+}
+
 template <bool Max>
 vd_status make_arg(Device &, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
   if (!arity(call, 1, 1) || out_type(call) != DType::I64)
     return unsupported(call, err, "it takes one tensor and gives int64");
+  const int dim = line_dim(call);
+  Columns columns;
+  const bool by_columns = dim >= 0 && columns.set(call.inputs[0], dim) && columns.n < 0x7fffffff &&
+                          columns.n_outer * columns.inner == sdk::numel(call.outputs[0]);
   LineSpec spec;
   spec.single = true;
   bool known = with_real(in_type(call, 0), [&](auto zero) {
@@ -98,12 +218,10 @@ vd_status make_arg(Device &, const vd_call &call, std::unique_ptr<Kernel> &kerne
     spec.fn = [](const Simd *s, const void *const *in, void *const *out, int64_t n) {
       *static_cast<int64_t *>(out[0]) = arg_extreme<T, Max>(s, static_cast<const T *>(in[0]), n);
     };
+    if (by_columns && !sdk::is_half(in_type(call, 0))) arg_columns<T, Max>(columns, kernel);
   });
   if (!known) return unsupported(call, err, "complex numbers have no order");
-  return make_lines(call, dim_attr(call, call.inputs[0]) < 0 && call.inputs[0].ndim == 0
-                              ? 0
-                              : dim_attr(call, call.inputs[0]),
-                    std::move(spec), kernel, err);
+  return kernel ? VD_OK : make_lines(call, dim, std::move(spec), kernel, err);
 }
 
 template <bool Max>
@@ -120,22 +238,24 @@ vd_status make_extreme(Device &, const vd_call &call, std::unique_ptr<Kernel> &k
     };
   });
   if (!known) return unsupported(call, err, "complex numbers have no order");
-  int dim = call.inputs[0].ndim ? dim_attr(call, call.inputs[0]) : 0;
-  return make_lines(call, dim, std::move(spec), kernel, err);
+  return make_lines(call, line_dim(call), std::move(spec), kernel, err);
 }
 
-template <bool Product>
+template <class Op>
 vd_status make_sum(Device &, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
   if (!arity(call, 1, 1) || out_type(call) != in_type(call, 0))
     return unsupported(call, err, "it takes one tensor and gives the same dtype");
+  const int dim = line_dim(call);
+  Columns columns;
+  const bool by_columns = dim >= 0 && columns.set(call.inputs[0], dim) &&
+                          sdk::same_shape(call.inputs[0], call.outputs[0]);
   LineSpec spec;
   auto set = [&](auto zero) {
     using T = decltype(zero);
     spec.fn = [](const Simd *, const void *const *in, void *const *out, int64_t n) {
-      const T *x = static_cast<const T *>(in[0]);
-      T *y = static_cast<T *>(out[0]);
-      Product ? cumulative_product(x, y, n) : cumulative_sum(x, y, n);
+      cumulate<T, Op>(static_cast<const T *>(in[0]), static_cast<T *>(out[0]), n);
     };
+    if (by_columns && !sdk::is_half(in_type(call, 0))) cumulate_columns<T, Op>(columns, kernel);
   };
   switch (in_type(call, 0)) {
     case DType::C64: set(std::complex<float>{}); break;
@@ -154,8 +274,7 @@ vd_status make_sum(Device &, const vd_call &call, std::unique_ptr<Kernel> &kerne
     case DType::I64: set(uint64_t{}); break;
     default: return unsupported(call, err, "the op has no meaning for this dtype");
   }
-  int dim = call.inputs[0].ndim ? dim_attr(call, call.inputs[0]) : 0;
-  return make_lines(call, dim, std::move(spec), kernel, err);
+  return kernel ? VD_OK : make_lines(call, dim, std::move(spec), kernel, err);
 }
 
 }  // namespace
@@ -165,8 +284,8 @@ void add_scan(sdk::Table<Make> &table) {
   table.add("argmin", make_arg<false>);
   table.add("cummax", make_extreme<true>);
   table.add("cummin", make_extreme<false>);
-  table.add("cumsum", make_sum<false>);
-  table.add("cumprod", make_sum<true>);
+  table.add("cumsum", make_sum<Plus>);
+  table.add("cumprod", make_sum<Times>);
 }
 
 }  // namespace vob

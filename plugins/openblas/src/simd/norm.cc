@@ -28,9 +28,7 @@ void rms_norm(T *y, const T *x, const T *w, int64_t n, double eps) {
 template <class T>
 void rms_norm_backward(T *dx, T *dw, const T *g, const T *x, const T *w, int64_t n, double eps) {
   T r = T(rms_scale(x, n, eps));
-  double dot = w ? blocked_sum<T>(
-                       n, [=](int64_t i) { return load(g + i) * load(w + i) * load(x + i); },
-                       [=](int64_t i) { return g[i] * w[i] * x[i]; })
+  double dot = w ? blocked_sum<T>(n, [=](auto load) { return load(g) * load(w) * load(x); })
                  : row_dot(g, x, n);
   T k = T(dot / double(n)) * r * r * r;
   if (w && dw) {
@@ -49,14 +47,11 @@ void rms_norm_backward(T *dx, T *dw, const T *g, const T *x, const T *w, int64_t
 template <class T>
 void moments(const T *x, int64_t n, double eps, T &mean, T &r) {
   mean = T(row_sum(x, n) / double(n));
-  T c = mean;
-  double var = blocked_sum<T>(
-      n,
-      [=](int64_t i) {
-        Vec<T> d = load(x + i) - c;
-        return d * d;
-      },
-      [=](int64_t i) { return (x[i] - c) * (x[i] - c); });
+  const T c = mean;
+  double var = blocked_sum<T>(n, [=](auto load) {
+    Vec<T> d = load(x, c) - c;
+    return d * d;
+  });
   r = T(1 / __builtin_sqrt(var / double(n) + eps));
 }
 
@@ -85,13 +80,10 @@ void layer_norm_backward(T *dx, T *dw, T *db, const T *g, const T *x, const T *w
   if (w) {
     h = row_dot(g, w, n);
     hx = blocked_sum<T>(
-        n, [=](int64_t i) { return load(g + i) * load(w + i) * (load(x + i) - mean); },
-        [=](int64_t i) { return g[i] * w[i] * (x[i] - mean); });
+        n, [=](auto load) { return load(g) * load(w) * (load(x) - mean); });
   } else {
     h = row_sum(g, n);
-    hx = blocked_sum<T>(
-        n, [=](int64_t i) { return load(g + i) * (load(x + i) - mean); },
-        [=](int64_t i) { return g[i] * (x[i] - mean); });
+    hx = blocked_sum<T>(n, [=](auto load) { return load(g) * (load(x) - mean); });
   }
   T a = T(h / double(n)) * r, k = T(hx / double(n)) * r * r * r;
   if (w) {

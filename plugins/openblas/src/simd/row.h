@@ -7,77 +7,88 @@
 namespace vob {
 namespace VOB_ISA {
 
-/* Sum of f(0), f(1), ... where `vec(i)` gives the lanes from i on and `one(i)` a single term.
- * Blocks of 2048 terms are added in four vector accumulators, the block sums in double. */
-template <class T, class VecTerm, class OneTerm>
-static inline double blocked_sum(int64_t n, VecTerm vec, OneTerm one) {
+/* Sum of the terms of a row: `term(load)` gives the terms from the lanes that load(pointer, fill)
+ * reads, where `fill`, 0 unless given, stands in for what lies behind the end.  Blocks of 2048 terms are added in four vector accumulators, the block sums
+ * in double. */
+template <class T, class Term>
+static inline double blocked_sum(int64_t n, Term term) {
   constexpr int64_t L = kLanes<T>, kBlock = 2048;
+  auto full = [&](int64_t i) { return term([i](const T *p, T = T(0)) { return load(p + i); }); };
   double total = 0;
   int64_t i = 0;
-  while (i + L <= n) {
-    int64_t end = i + kBlock < n ? i + kBlock : n;
+  do {
+    const int64_t end = i + kBlock < n ? i + kBlock : n;
     Vec<T> a0{}, a1{}, a2{}, a3{};
     for (; i + 4 * L <= end; i += 4 * L) {
-      a0 += vec(i);
-      a1 += vec(i + L);
-      a2 += vec(i + 2 * L);
-      a3 += vec(i + 3 * L);
+      a0 += full(i);
+      a1 += full(i + L);
+      a2 += full(i + 2 * L);
+      a3 += full(i + 3 * L);
     }
-    for (; i + L <= end; i += L) a0 += vec(i);
+    for (; i + L <= end; i += L) a0 += full(i);
+    if (i < end) {
+      const int64_t rest = end - i;
+      a1 += term([=](const T *p, T fill = T(0)) { return load_tail(p + i, rest, fill); });
+      i = end;
+    }
     total += double(lane_sum<T>((a0 + a1) + (a2 + a3)));
-  }
-  T rest = 0;
-  for (; i < n; ++i) rest += one(i);
-  return total + double(rest);
+  } while (i < n);
+  return total;
 }
 
 template <class T>
 static inline double row_sum(const T *x, int64_t n) {
-  return blocked_sum<T>(
-      n, [=](int64_t i) { return load(x + i); }, [=](int64_t i) { return x[i]; });
+  return blocked_sum<T>(n, [=](auto load) { return load(x); });
 }
 template <class T>
 static inline double row_dot(const T *x, const T *y, int64_t n) {
-  return blocked_sum<T>(
-      n, [=](int64_t i) { return load(x + i) * load(y + i); },
-      [=](int64_t i) { return x[i] * y[i]; });
+  return blocked_sum<T>(n, [=](auto load) { return load(x) * load(y); });
 }
 
 /* The largest element; NaN if there is one; -inf of nothing. */
 template <class T>
 static inline T row_max(const T *x, int64_t n) {
   constexpr int64_t L = kLanes<T>;
-  T best = T(-__builtin_inf());
-  bool nan = false;
+  using I = Int<T>;
+  // A NaN loses every comparison; it is found by its magnitude as an integer, above infinity's.
+  const Vec<I> magnitude = splat(I(~(I(1) << (sizeof(T) * 8 - 1))));
+  const T low = T(-__builtin_inf());
+  Vec<T> m0 = splat(low), m1 = m0;
+  Vec<I> b0{}, b1{};
+  auto take = [&](Vec<T> v, Vec<T> &m, Vec<I> &b) {
+    m = v > m ? v : m;
+    Vec<I> u = (Vec<I>)v & magnitude;
+    b = u > b ? u : b;
+  };
   int64_t i = 0;
-  if (n >= L) {
-    Vec<T> a = splat(best), b = a, c = a, d = a;
-    Vec<T> bad = splat(T(0)), bad1 = bad;  // x - x is 0 but for inf and NaN, whose sum stays NaN
-    auto take = [](Vec<T> v, Vec<T> m) { return v > m ? v : m; };
-    for (; i + 4 * L <= n; i += 4 * L) {
-      Vec<T> v0 = load(x + i), v1 = load(x + i + L), v2 = load(x + i + 2 * L),
-             v3 = load(x + i + 3 * L);
-      a = take(v0, a), b = take(v1, b), c = take(v2, c), d = take(v3, d);
-      bad = (v0 != v0) | (v1 != v1) ? v0 + v1 : bad;
-      bad1 = (v2 != v2) | (v3 != v3) ? v2 + v3 : bad1;
-    }
-    for (; i + L <= n; i += L) {
-      Vec<T> v = load(x + i);
-      a = take(v, a);
-      bad = v != v ? v : bad;
-    }
-    a = take(take(c, d), take(a, b));
-    bad = bad1 != bad1 ? bad1 : bad;
-    for (int64_t j = 0; j < L; ++j) {
-      best = a[j] > best ? a[j] : best;
-      nan |= bad[j] != bad[j];
-    }
+  for (; i + 2 * L <= n; i += 2 * L) {
+    take(load(x + i), m0, b0);
+    take(load(x + i + L), m1, b1);
   }
-  for (; i < n; ++i) {
-    best = x[i] > best ? x[i] : best;
-    nan |= x[i] != x[i];
+  if (i + L <= n) {
+    take(load(x + i), m0, b0);
+    i += L;
   }
-  return nan ? T(__builtin_nan("")) : best;
+  if (i < n) take(load_tail(x + i, n - i, low), m1, b1);
+  m0 = m1 > m0 ? m1 : m0;
+  b0 = b1 > b0 ? b1 : b0;
+  const I most = lane_fold<I>(b0, [](Vec<I> p, Vec<I> q) { return p > q ? p : q; });
+  if (most > bits<I>(T(__builtin_inf()))) return T(__builtin_nan(""));
+  return lane_fold<T>(m0, [](Vec<T> p, Vec<T> q) { return p > q ? p : q; });
+}
+
+/* y[i] = f(x[i]) in whole vectors, the last one padded. */
+template <class T, class F>
+static inline void map_row(T *y, const T *x, int64_t n, F f) {
+  constexpr int64_t L = kLanes<T>;
+  const int64_t whole = n / L * L;
+#pragma GCC ivdep
+  for (int64_t i = 0; i < whole; ++i) y[i] = f(x[i]);
+  if (whole == n) return;
+  T in[L], out[L];
+  store(in, load_tail(x + whole, n - whole, T(0)));
+  for (int64_t i = 0; i < L; ++i) out[i] = f(in[i]);
+  store_tail(y + whole, n - whole, load(out));
 }
 
 }  // namespace VOB_ISA

@@ -15,8 +15,7 @@ double exp_and_sum(T *y, const T *x, T shift, int64_t n) {
   double sum = 0;
   for (int64_t at = 0; at < n; at += kBlock) {
     int64_t count = n - at < kBlock ? n - at : kBlock;
-#pragma GCC ivdep
-    for (int64_t i = at; i < at + count; ++i) y[i] = m::exp_nonpositive(x[i] - shift);
+    map_row(y + at, x + at, count, [=](T v) { return m::exp_nonpositive(v - shift); });
     sum += row_sum(y + at, count);
   }
   return sum;
@@ -28,8 +27,7 @@ double sum_exp(const T *x, T shift, int64_t n) {
   T y[kBlock];
   for (int64_t at = 0; at < n; at += kBlock) {
     int64_t count = n - at < kBlock ? n - at : kBlock;
-#pragma GCC ivdep
-    for (int64_t i = 0; i < count; ++i) y[i] = m::exp_nonpositive(x[at + i] - shift);
+    map_row(y, x + at, count, [=](T v) { return m::exp_nonpositive(v - shift); });
     sum += row_sum(y, count);
   }
   return sum;
@@ -78,8 +76,7 @@ void log_softmax_backward(T *dx, const T *g, const T *y, int64_t n) {
 template <class T>
 void scaled_exp(T *dx, const T *x, double lse, double g, int64_t n) {
   T shift = T(lse), scale = T(g);
-#pragma GCC ivdep
-  for (int64_t i = 0; i < n; ++i) dx[i] = m::exp(x[i] - shift) * scale;
+  map_row(dx, x, n, [=](T v) { return m::exp(v - shift) * scale; });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #define VIDYA_OPENBLAS_SIMD_VEC_H
 
 #include <cstdint>
+#include <utility>
 
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -49,14 +50,62 @@ template <class T>
 static inline Vec<T> splat(T x) {
   return Vec<T>{} + x;
 }
+template <int Bytes>
+struct IntOf;
+template <>
+struct IntOf<4> {
+  using type = int32_t;
+};
+template <>
+struct IntOf<8> {
+  using type = int64_t;
+};
+template <class T>
+using Int = typename IntOf<int(sizeof(T))>::type;
+
+template <class T, int W, int... I>
+static inline Vec<T> swap_lanes(Vec<T> v, std::integer_sequence<int, I...>) {
+  return __builtin_shuffle(v, Vec<Int<T>>{(I ^ W)...});
+}
+/* All lanes folded into one, pairwise: halves, then quarters, ... */
+template <class T, int W = kLanes<T> / 2, class F>
+static inline T lane_fold(Vec<T> v, F f) {
+  if constexpr (W == 0) {
+    return v[0];
+  } else {
+    return lane_fold<T, W / 2>(
+        f(v, swap_lanes<T, W>(v, std::make_integer_sequence<int, kLanes<T>>())), f);
+  }
+}
 template <class T>
 static inline T lane_sum(Vec<T> v) {
-  // Pairwise, so that the order does not depend on the compiler.
+  return lane_fold<T>(v, [](Vec<T> a, Vec<T> b) { return a + b; });
+}
+
+/* The last n < lanes elements of a row, the rest of the lanes being `fill`. */
+template <class T>
+static inline Vec<T> load_tail(const T *p, int64_t n, T fill) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return (Vec<T>)_mm512_mask_loadu_ps((__m512)splat(fill), __mmask16((1u << n) - 1), p);
+  else
+    return (Vec<T>)_mm512_mask_loadu_pd((__m512d)splat(fill), __mmask8((1u << n) - 1), p);
+#else
   T a[kLanes<T>];
-  store(a, v);
-  for (int w = kLanes<T> / 2; w > 0; w /= 2)
-    for (int i = 0; i < w; ++i) a[i] += a[i + w];
-  return a[0];
+  for (int i = 0; i < kLanes<T>; ++i) a[i] = i < n ? p[i] : fill;
+  return load(a);
+#endif
+}
+template <class T>
+static inline void store_tail(T *p, int64_t n, Vec<T> v) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), (__m512)v);
+  else
+    _mm512_mask_storeu_pd(p, __mmask8((1u << n) - 1), (__m512d)v);
+#else
+  for (int64_t i = 0; i < n; ++i) p[i] = v[i];
+#endif
 }
 
 template <class To, class From>
