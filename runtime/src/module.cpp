@@ -1,4 +1,6 @@
 // vidya._core: puts the parts together.
+#include <utility>
+
 #include "bindings.hpp"
 
 namespace vidya {
@@ -47,15 +49,16 @@ PYBIND11_MODULE(_core, m) {
   m.def("register_errors", [](py::object o) { register_errors(o.ptr()); });
   m.def("set_tensor_class", [](py::object o) { set_tensor_class(o.ptr()); });
   m.def("set_callbacks", [](py::object resolve, py::object trace, py::object decompose,
-                            py::object convert) {
-    set_callbacks(resolve.ptr(), trace.ptr(), decompose.ptr(), convert.ptr());
+                            py::object convert, py::object cast) {
+    set_callbacks(resolve.ptr(), trace.ptr(), decompose.ptr(), convert.ptr(), cast.ptr());
   });
   m.def("set_grad_enabled", set_grad_enabled, "Switch gradient recording; gives the old state.");
   m.def("is_grad_enabled", [] { return t_grad_enabled; });
   m.def("set_trace", set_trace, "The trace that this thread's ops go to, or None; gives the old.");
   m.def("current_trace", current_trace);
   m.def("set_context", set_context, "What all memo keys of this thread also hold.");
-  m.def("get_context", [] { return t_context; });
+  m.def("modes", [] { return py::make_tuple(t_grad_enabled, t_autocast, t_context); },
+        "The modes of this thread that a plan depends on.");
   m.def("next_sequence", next_sequence, "The place of a new node in the order of recording.");
   m.def("begin_scope", scope_begin);
   m.def("end_scope", [](const std::vector<py::object>& kept) {
@@ -63,6 +66,9 @@ PYBIND11_MODULE(_core, m) {
     for (const auto& k : kept) set.insert(k.ptr());
     scope_end(set);
   });
+  m.def("set_autocast", [](int dtype) { return std::exchange(t_autocast, dtype); },
+        "The dtype index that autocast casts to in this thread, -1: off; gives the old one.");
+  m.def("get_autocast", [] { return t_autocast; });
   m.def("clear_memos", clear_memos, "Forget every remembered plan.");
   bind_device(m);
   bind_plan(m);

@@ -13,11 +13,12 @@ namespace vidya {
 
 PyTypeObject* OpType = nullptr;
 thread_local uint64_t t_context = 0;
+thread_local int t_autocast = -1;
 thread_local PyObject* t_trace = nullptr;
 
 namespace {
 
-PyObject *g_resolve, *g_trace, *g_decompose, *g_convert;
+PyObject *g_resolve, *g_trace, *g_decompose, *g_convert, *g_cast;
 std::unordered_set<OpObject*>& all_ops() {
   static auto* ops = new std::unordered_set<OpObject*>;
   return *ops;
@@ -66,6 +67,19 @@ void bind(OpObject* op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnam
 struct Keep {
   std::vector<Ref> refs;
 };
+
+// Under autocast: float32 tensors of an op that gains from low precision are cast, as ops of their
+// own, so that autograd saves the small copies and goes back through the casts.
+void autocast(OpObject* op, Bound* b, Keep* keep) {
+  for (size_t i = 0; i < op->params->size(); ++i) {
+    PyObject* v = b->values[i];
+    if ((*op->params)[i].kind == Param::ATTRIBUTE || !is_tensor(v)) continue;
+    if (as_tensor(v)->meta->dtype != F32) continue;
+    Ref cast(checked(PyObject_CallFunctionObjArgs(g_cast, v, dtype_object(t_autocast), nullptr)));
+    b->values[i] = cast.get();
+    keep->refs.push_back(std::move(cast));
+  }
+}
 
 void add_tensor(Bound* b, TensorObject* t, OpObject* op) {
   if (b->n_tensors == kMaxTensors)
@@ -247,6 +261,7 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* k
     Key key;
     Keep keep;
     bind(op, args, PyVectorcall_NARGS(nargsf), kwnames, &b);
+    if (t_autocast >= 0 && op->autocast) autocast(op, &b, &keep);
     classify(op, &b, &key, &keep);
     bool record = t_grad_enabled && b.requires_grad && op->differentiable && !op->in_place;
     if (record && !op->has_pullback) return call_back(g_decompose, op, b);
@@ -368,7 +383,14 @@ PyObject* m_set_gradient(PyObject* self, PyObject* args) {
   Py_RETURN_NONE;
 }
 
+// set_autocast(): under autocast this op takes low precision.
+PyObject* m_set_autocast(PyObject* self, PyObject*) {
+  reinterpret_cast<OpObject*>(self)->autocast = true;
+  Py_RETURN_NONE;
+}
+
 PyMethodDef kMethods[] = {{"set_gradient", m_set_gradient, METH_VARARGS, nullptr},
+                          {"set_autocast", m_set_autocast, METH_NOARGS, nullptr},
                           {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef kGetSet[] = {
@@ -405,11 +427,13 @@ void op_init_type(PyObject* module) {
   PyModule_AddObjectRef(module, "Op", reinterpret_cast<PyObject*>(OpType));
 }
 
-void set_callbacks(PyObject* resolve, PyObject* trace, PyObject* decompose, PyObject* convert) {
+void set_callbacks(PyObject* resolve, PyObject* trace, PyObject* decompose, PyObject* convert,
+                   PyObject* cast) {
   g_resolve = Py_NewRef(resolve);
   g_trace = Py_NewRef(trace);
   g_decompose = Py_NewRef(decompose);
   g_convert = Py_NewRef(convert);
+  g_cast = Py_NewRef(cast);
 }
 
 void clear_memos() {

@@ -44,6 +44,7 @@ struct OpObject {
   bool has_pullback;      // else gradients come from differentiating the body
   bool differentiable;    // else results carry no history
   bool in_place;          // returns its first argument
+  bool autocast;          // under autocast its float32 tensors are cast first
   PyObject* dict;         // __doc__, __signature__ ...
 };
 
@@ -51,12 +52,14 @@ extern PyTypeObject* OpType;
 void op_init_type(PyObject* module);
 
 // Callbacks into vidya/engine: resolve(op, values) -> Plan, trace(op, values) -> result,
-// decompose(op, values) -> result, convert(op, name, object) -> Tensor.
-void set_callbacks(PyObject* resolve, PyObject* trace, PyObject* decompose, PyObject* convert);
+// decompose(op, values) -> result, convert(op, name, object) -> Tensor, cast(tensor, dtype).
+void set_callbacks(PyObject* resolve, PyObject* trace, PyObject* decompose, PyObject* convert,
+                   PyObject* cast);
 PlanPtr plan_of(PyObject* object);  // unwraps a _core.Plan
 
 // What every memo key also depends on: the default dtype, autocast ...
 extern thread_local uint64_t t_context;
+extern thread_local int t_autocast;      // the dtype of autocast in this thread, or -1
 extern thread_local PyObject* t_trace;  // the trace this thread records into, or null
 void clear_memos();
 

@@ -21,6 +21,12 @@ from .engine.device import (  # noqa: E402
     set_default_device,
     synchronize,
 )
+from .engine import autocast as _autocast  # noqa: E402
+from .engine.autocast import (  # noqa: E402
+    autocast,
+    get_autocast_dtype,
+    is_autocast_enabled,
+)
 from .engine.fallback import (  # noqa: E402
     FallbackWarning,
     fallback_counts,
@@ -39,7 +45,6 @@ from .tensor import Tensor  # noqa: E402
 
 from .construct import (  # noqa: E402, isort: skip
     as_tensor,
-    chunk,
     empty,
     empty_like,
     from_dlpack,
@@ -48,12 +53,7 @@ from .construct import (  # noqa: E402, isort: skip
     full_like,
     ones,
     ones_like,
-    split,
-    stack,
     tensor,
-    tril,
-    triu,
-    unbind,
     zeros,
     zeros_like,
 )
@@ -92,6 +92,18 @@ from .engine.autograd import (  # noqa: E402
 )
 from .compile import Compiled, compile  # noqa: E402
 from .ops.activation import relu, sigmoid, silu  # noqa: E402
+from .ops.compare import ge as greater_equal  # noqa: E402
+from .ops.compare import gt as greater  # noqa: E402
+from .ops.compare import le as less_equal  # noqa: E402
+from .ops.compare import lt as less  # noqa: E402
+from .ops.compare import ne as not_equal  # noqa: E402
+from .ops.elementwise import acos as arccos  # noqa: E402
+from .ops.elementwise import acosh as arccosh  # noqa: E402
+from .ops.elementwise import asin as arcsin  # noqa: E402
+from .ops.elementwise import asinh as arcsinh  # noqa: E402
+from .ops.elementwise import atan as arctan  # noqa: E402
+from .ops.elementwise import atan2 as arctan2  # noqa: E402
+from .ops.elementwise import atanh as arctanh  # noqa: E402
 from .ops.compare import (  # noqa: E402
     eq,
     ge,
@@ -122,6 +134,7 @@ from .ops.elementwise import (  # noqa: E402
     bitwise_or,
     bitwise_right_shift,
     bitwise_xor,
+    cast,
     ceil,
     clamp,
     clone,
@@ -160,9 +173,8 @@ from .ops.elementwise import (  # noqa: E402
     tan,
     tanh,
     trunc,
-    where,
 )
-from .ops.index import gather, index_add, index_select, masked_fill, scatter, scatter_add  # noqa: E402
+from .ops.index import gather, index_add, index_select, masked_fill, scatter_add  # noqa: E402
 from .ops.layout import (  # noqa: E402
     cat,
     conj,
@@ -174,11 +186,27 @@ from .ops.layout import (  # noqa: E402
 )
 from .ops.linalg import matmul  # noqa: E402
 from .ops.reduce import all_ as all  # noqa: E402
-from .ops.reduce import amax, amin, argmax, argmin, logsumexp, mean, prod, std, sum, var  # noqa: E402
+from .ops.reduce import amax, amin, argmax, argmin, logsumexp, mean, prod, sum  # noqa: E402
 from .ops.reduce import any_ as any  # noqa: E402
-from .ops.scan import cummax, cummin, cumprod, cumsum  # noqa: E402
 from .ops.softmax import log_softmax, softmax  # noqa: E402
 from .ops.sort import argsort, sort, topk  # noqa: E402
+from .ops.arrange import *  # noqa: E402, F403
+from .ops.complex import *  # noqa: E402, F403
+from .ops.diagonal import *  # noqa: E402, F403
+from .ops.einsum import *  # noqa: E402, F403
+from .ops.magnitude import dist, norm  # noqa: E402
+from .ops.parts import *  # noqa: E402, F403
+from .ops.pointwise import *  # noqa: E402, F403
+from .ops.products import *  # noqa: E402, F403
+from .ops.rectifiers import celu, hardshrink, prelu, selu, threshold  # noqa: E402
+from .ops.scan import *  # noqa: E402, F403
+from .ops.scatter import *  # noqa: E402, F403
+from .ops.sets import *  # noqa: E402, F403
+from .ops.shape import *  # noqa: E402, F403
+from .ops.special import *  # noqa: E402, F403
+from .ops.statistics import *  # noqa: E402, F403
+from .ops.strided import *  # noqa: E402, F403
+from .ops.windows import *  # noqa: E402, F403
 from .random import (  # noqa: E402
     Generator,
     default_generator,
@@ -195,8 +223,13 @@ from .random import (  # noqa: E402
 
 grad = _engine_autograd.grad
 
+_autocast.declare()
 _core.set_callbacks(
-    _dispatch.resolve, _dispatch.trace_call, _dispatch.decompose, _dispatch.convert
+    _dispatch.resolve,
+    _dispatch.trace_call,
+    _dispatch.decompose,
+    _dispatch.convert,
+    cast,
 )
 
 _LAZY = {"nn", "optim", "io", "data", "train", "generate", "autograd", "testing", "cli"}

@@ -121,7 +121,7 @@ class Compiled:
     def _entry(self, args: tuple, kwargs: dict) -> tuple[list, list, Entry]:
         leaves, structure = flatten((args, kwargs))
         tensors, numbers = [], []
-        key: list[Any] = [structure, _core.is_grad_enabled(), _core.get_context()]
+        key: list[Any] = [structure, *_core.modes()]
         fixed = self._fixed_leaves(args)
         for i, leaf in enumerate(leaves):
             if isinstance(leaf, _core.TensorBase):

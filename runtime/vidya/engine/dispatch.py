@@ -6,7 +6,8 @@ op's decomposition on that device, then another device if the fallback policy al
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from .. import _core, dtypes, schema
@@ -35,7 +36,7 @@ def resolve(op: Any, values: tuple) -> _core.Plan:
         else:
             args.append(trace.argument(numbers, value))
             numbers += 1
-    with recording(trace):
+    with recording(trace), _body_rules():
         try:
             out = lower(trace, definition, args)
         except NoKernel as error:
@@ -49,11 +50,19 @@ def trace_call(op: Any, values: tuple) -> Any:
     """An op called while a plan is made: lower it into that plan."""
     trace: Trace = _core.current_trace()
     definition = op.definition
-    was = _core.set_grad_enabled(False)  # what the body calls is no business of autograd
-    try:
+    with _body_rules():
         return lower(trace, definition, _symbols(trace, definition, values))
+
+
+@contextmanager
+def _body_rules() -> Iterator[None]:
+    """What a body calls is no business of autograd, and autocast has done its part before."""
+    grad, cast = _core.set_grad_enabled(False), _core.set_autocast(-1)
+    try:
+        yield
     finally:
-        _core.set_grad_enabled(was)
+        _core.set_grad_enabled(grad)
+        _core.set_autocast(cast)
 
 
 def _symbols(trace: Trace, definition: schema.OpDef, values: tuple) -> list:
