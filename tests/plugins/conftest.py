@@ -10,7 +10,6 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-
 from vidya.backends import registry
 
 HERE = Path(__file__).parent

@@ -7,7 +7,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
 from vidya.backends import PluginWarning, registry
 from vidya.errors import BackendError, DeviceError
 

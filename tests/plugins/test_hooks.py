@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from vidya.backends import PluginWarning, hookspecs, registry
 from vidya.errors import BackendError, ConfigError
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import islice
 
 import pytest
-
 import vidya
 from vidya.testing import fakes
 from vidya.train import Run
