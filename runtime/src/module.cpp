@@ -23,12 +23,6 @@ py::object current_trace() {
   return t_trace ? py::reinterpret_borrow<py::object>(t_trace) : py::none();
 }
 
-uint64_t set_context(uint64_t context) {
-  uint64_t was = t_context;
-  t_context = context;
-  return was;
-}
-
 }  // namespace
 
 PYBIND11_MODULE(_core, m) {
@@ -56,8 +50,7 @@ PYBIND11_MODULE(_core, m) {
   m.def("is_grad_enabled", [] { return t_grad_enabled; });
   m.def("set_trace", set_trace, "The trace that this thread's ops go to, or None; gives the old.");
   m.def("current_trace", current_trace);
-  m.def("set_context", set_context, "What all memo keys of this thread also hold.");
-  m.def("modes", [] { return py::make_tuple(t_grad_enabled, t_autocast, t_context); },
+  m.def("modes", [] { return py::make_tuple(t_grad_enabled, t_autocast); },
         "The modes of this thread that a plan depends on.");
   m.def("next_sequence", next_sequence, "The place of a new node in the order of recording.");
   m.def("begin_scope", scope_begin);

@@ -12,7 +12,6 @@
 namespace vidya {
 
 PyTypeObject* OpType = nullptr;
-thread_local uint64_t t_context = 0;
 thread_local int t_autocast = -1;
 thread_local PyObject* t_trace = nullptr;
 
@@ -159,7 +158,6 @@ void push_tensor(Key* key, const TensorObject* t) {
 // Sorts the values into tensors, numbers and attributes, and makes the key.
 void classify(OpObject* op, Bound* b, Key* key, Keep* keep) {
   const auto& params = *op->params;
-  key->push(t_context);
   for (size_t i = 0; i < params.size(); ++i) {
     const Param& p = params[i];
     PyObject* v = b->values[i];

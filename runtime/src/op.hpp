@@ -57,8 +57,6 @@ void set_callbacks(PyObject* resolve, PyObject* trace, PyObject* decompose, PyOb
                    PyObject* cast);
 PlanPtr plan_of(PyObject* object);  // unwraps a _core.Plan
 
-// What every memo key also depends on: the default dtype, autocast ...
-extern thread_local uint64_t t_context;
 extern thread_local int t_autocast;      // the dtype of autocast in this thread, or -1
 extern thread_local PyObject* t_trace;  // the trace this thread records into, or null
 void clear_memos();

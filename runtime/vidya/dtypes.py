@@ -129,6 +129,9 @@ def set_default_dtype(value) -> None:
     if not chosen.is_floating_point:
         raise TypeError(f"the default dtype must be floating point, not {chosen.name}")
     _default = chosen
+    from . import _core  # here: the core learns the dtypes of this file when it starts
+
+    _core.clear_memos()  # plans on Python floats were made for the old one
 
 
 def promote_types(a: dtype, b: dtype) -> dtype:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .. import _core
+from .. import _core, dtypes
 from ..engine.build import build
 from ..engine.device import default_device, device
 from ..engine.trace import NoKernel, recording
@@ -121,7 +121,7 @@ class Compiled:
     def _entry(self, args: tuple, kwargs: dict) -> tuple[list, list, Entry]:
         leaves, structure = flatten((args, kwargs))
         tensors, numbers = [], []
-        key: list[Any] = [structure, *_core.modes()]
+        key: list[Any] = [structure, dtypes.default_float(), *_core.modes()]
         fixed = self._fixed_leaves(args)
         for i, leaf in enumerate(leaves):
             if isinstance(leaf, _core.TensorBase):
