@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..dtypes import bool_
 from ..schema import op
-from .create import full, iota
+from .create import count_like, full
 from .elementwise import where
 from .reduce import amax
 from .rules import accumulation, broadcast_shapes, cast_to, promote
@@ -53,13 +53,11 @@ def _grouped(x: Tensor, groups: int) -> Tensor:
     return x.reshape((*x.shape[:-3], x.shape[-3] // groups, groups * x.shape[-2], x.shape[-1]))
 
 
-def _allowed(t: int, s: int, causal: bool, window: int) -> Tensor | None:
+def _allowed(x: Tensor, t: int, s: int, causal: bool, window: int) -> Tensor | None:
     """[T, S] bool: may query i see key j? None if all may."""
     if not causal and not window:
         return None
-    from ..dtypes import int64
-
-    distance = iota(0, 1, t, int64).reshape((t, 1)) - iota(0, 1, s, int64).reshape((1, s))
+    distance = count_like(x, t).reshape((t, 1)) - count_like(x, s).reshape((1, s))
     seen = distance >= 0 if causal else None
     if window:
         near = distance < window
@@ -76,7 +74,7 @@ def _scores(q, k, mask, causal, scale, window) -> Tensor:
     scores = cast_to(scores, accumulation(q.dtype)).reshape((*q.shape[:-1], s)) * scale
     if mask is not None:
         scores = where(mask, scores, -math.inf) if mask.dtype is bool_ else scores + mask
-    seen = _allowed(t, s, causal, window)
+    seen = _allowed(q, t, s, causal, window)
     return scores if seen is None else where(seen, scores, -math.inf)
 
 
@@ -96,8 +94,8 @@ def scaled_dot_product_attention(
     q, k, v = promote(q, k, v)
     wide = accumulation(q.dtype)
     if not k.shape[-2] or not q.numel():
-        out = full((*q.shape[:-1], v.shape[-1]), 0, q.dtype)
-        return out, full(q.shape[:-1], math.inf, wide)
+        out = full((*q.shape[:-1], v.shape[-1]), 0, q.dtype, q.device)
+        return out, full(q.shape[:-1], math.inf, wide, q.device)
     scores = cast_to(_scores(q, k, mask, causal, scale, window), wide)
     top = amax(scores, -1, True)
     blind = top == -math.inf

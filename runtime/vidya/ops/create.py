@@ -49,6 +49,11 @@ def iota(start: Operand, step: Operand, n, dtype, device=None) -> Tensor:
     return kernel("arange", scalars, (n,), dtype)
 
 
+def count_like(x: Tensor, n: int, start=0, step=1, dtype=dtypes.int64) -> Tensor:
+    """start, start + step, ... on the device of x. [n]  For bodies, which may also run eagerly."""
+    return iota(start, step, n, dtype, x.device)
+
+
 def arange(start, end=None, step=1, *, dtype=None, device=None) -> Tensor:
     """Numbers from start (0 if only one is given) up to, not including, end, by step. [n]"""
     if end is None:

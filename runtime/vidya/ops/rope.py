@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .. import dtypes
 from ..schema import op
-from .create import iota
+from .create import count_like
 from .layout import cat
 from .rules import accumulation, cast_to
 
@@ -83,6 +83,6 @@ def rope_tables(positions: Tensor, dim, theta=10000.0, dtype=None) -> tuple[Tens
     type_ = dtypes.as_dtype(dtype) if dtype is not None else dtypes.default_float()
     wide = accumulation(type_)
     step = -2.0 * math.log(theta) / dim
-    speed = iota(0.0, step, dim // 2, wide).exp()
+    speed = count_like(positions, dim // 2, 0.0, step, wide).exp()
     angle = cast_to(positions, wide).unsqueeze(-1) * speed
     return cast_to(angle.cos(), type_), cast_to(angle.sin(), type_)
