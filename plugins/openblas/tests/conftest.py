@@ -50,7 +50,7 @@ def simd_device(request):
 
 
 @pytest.fixture(scope="session")
-def device():
+def blas():
     """The device at its best level."""
     try:
         return abi.Device()

@@ -75,23 +75,23 @@ def test_unary(simd_device, op, dtype):
 
 @pytest.mark.parametrize("op", COMPLEX_UNARY)
 @pytest.mark.parametrize("dtype", COMPLEX, ids=str)
-def test_complex_unary(device, op, dtype):
+def test_complex_unary(blas, op, dtype):
     f = UNARY[op][0]
     for layout in LAYOUTS:
         x = layout((5, 7, 31), dtype, 1, low=-2, high=2)
-        (y,) = device.run(op, [x], [(x.shape, dtype)])
+        (y,) = blas.run(op, [x], [(x.shape, dtype)])
         check(y, f(wide(x)), ulps=32, scale=0.1)
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, *COMPLEX], ids=str)
-def test_isnan_and_abs(device, dtype):
+def test_isnan_and_abs(blas, dtype):
     x = values((3, 50), dtype)
     x[1, 3:9] = np.nan
     x[2, 1] = np.inf
-    (y,) = device.run("isnan", [x], [(x.shape, bool)])
+    (y,) = blas.run("isnan", [x], [(x.shape, bool)])
     np.testing.assert_array_equal(y, np.isnan(wide(x)))
     real = {8: "f4", 16: "f8"}[dtype.itemsize] if dtype.kind == "c" else dtype
-    (y,) = device.run("abs", [x], [(x.shape, real)])
+    (y,) = blas.run("abs", [x], [(x.shape, real)])
     check(y, np.abs(wide(x)))
 
 
@@ -173,13 +173,13 @@ def test_arithmetic(simd_device, op, dtype):
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-def test_pow_fmod_atan2(device, dtype):
+def test_pow_fmod_atan2(blas, dtype):
     a, b = sliced(SHAPE, dtype, 1, low=0.1, high=4), broadcast(SHAPE, dtype, 2)
     for op, f in {"pow": np.power, "fmod": np.fmod, "atan2": np.arctan2}.items():
-        (y,) = device.run(op, [a, b], [(SHAPE, dtype)])
+        (y,) = blas.run(op, [a, b], [(SHAPE, dtype)])
         check(y, f(wide(a), wide(b)), ulps=4, scale=1e-2)
     zero = np.zeros(3, dtype)
-    (y,) = device.run("pow", [zero, zero], [(3, dtype)])
+    (y,) = blas.run("pow", [zero, zero], [(3, dtype)])
     np.testing.assert_array_equal(y.astype("f4"), 1)
 
 
@@ -209,7 +209,7 @@ def test_compare_and_extremes(simd_device, dtype):
 
 
 @pytest.mark.parametrize("dtype", INTS, ids=str)
-def test_integers(device, dtype):
+def test_integers(blas, dtype):
     info = np.iinfo(dtype)
     rng = np.random.default_rng(3)
     a = rng.integers(info.min, info.max, (40, 9), dtype, endpoint=True)
@@ -221,7 +221,7 @@ def test_integers(device, dtype):
             "bitwise_and": a & b, "bitwise_or": a | b, "bitwise_xor": a ^ b,
         }  # fmt: skip
         for op, want in cases.items():
-            (y,) = device.run(op, [a, b], [(a.shape, dtype)])
+            (y,) = blas.run(op, [a, b], [(a.shape, dtype)])
             np.testing.assert_array_equal(y, want)
         exact = np.vectorize(lambda p, q: int(p) // int(q) if (p < 0) == (q < 0) or p % q == 0
                              else int(p) // int(q) + 1, otypes=[object])  # fmt: skip
@@ -229,9 +229,9 @@ def test_integers(device, dtype):
         want = exact(a.astype(object), safe.astype(object))
         low = 2 ** (dtype.itemsize * 8)
         want = np.array([int(v) % low for v in want.flat], "u8").reshape(a.shape).astype(dtype)
-        (y,) = device.run("div", [a, b], [(a.shape, dtype)])
+        (y,) = blas.run("div", [a, b], [(a.shape, dtype)])
         np.testing.assert_array_equal(y, np.where(b == 0, 0, want))
-        (y,) = device.run("fmod", [a, b], [(a.shape, dtype)])
+        (y,) = blas.run("fmod", [a, b], [(a.shape, dtype)])
         np.testing.assert_array_equal(y, np.where(b == 0, 0, np.fmod(a, safe)))
     for op, f in {
         "neg": np.negative,
@@ -239,12 +239,12 @@ def test_integers(device, dtype):
         "sign": np.sign,
         "bitwise_not": np.invert,
     }.items():
-        (y,) = device.run(op, [a], [(a.shape, dtype)])
+        (y,) = blas.run(op, [a], [(a.shape, dtype)])
         np.testing.assert_array_equal(y, f(a))
 
 
 @pytest.mark.parametrize("dtype", INTS, ids=str)
-def test_integer_powers_and_shifts(device, dtype):
+def test_integer_powers_and_shifts(blas, dtype):
     signed = dtype.kind == "i"
     base = np.array([0, 1, 2, 3, 7] + ([-1, -2, -3] if signed else [2, 2, 2]), dtype)
     power = np.array([0, 1, 2, 3, 5] + ([-1, -2, -3] if signed else [7, 8, 9]), dtype)
@@ -256,59 +256,59 @@ def test_integer_powers_and_shifts(device, dtype):
         return p**q
 
     want = [exact(int(p), int(q)) % 2 ** (8 * dtype.itemsize) for p, q in zip(a, b, strict=True)]
-    (y,) = device.run("pow", [a, b], [(a.shape, dtype)])
+    (y,) = blas.run("pow", [a, b], [(a.shape, dtype)])
     np.testing.assert_array_equal(y, np.array(want, "u8").astype(dtype))
     bits = dtype.itemsize * 8
     x = np.array([np.iinfo(dtype).min, np.iinfo(dtype).max, 5], dtype)
     for count in [0, 1, bits - 1, bits, 100] + ([-1] if signed else []):
         n = np.full(3, count, dtype)
         inside = 0 <= count < bits
-        left, right = device.run("shift_left", [x, n], [(3, dtype)]), device.run(
+        left, right = blas.run("shift_left", [x, n], [(3, dtype)]), blas.run(
             "shift_right", [x, n], [(3, dtype)])  # fmt: skip
         want_right = x >> n if inside else np.where(x < 0, -1, 0).astype(dtype)
         np.testing.assert_array_equal(left[0], x << n if inside else 0)
         np.testing.assert_array_equal(right[0], want_right)
 
 
-def test_bool(device):
+def test_bool(blas):
     a, b = np.array([0, 0, 1, 1], bool), np.array([0, 1, 0, 1], bool)
     for op, f in {
         "add": np.logical_or,
         "mul": np.logical_and,
         "bitwise_xor": np.logical_xor,
     }.items():
-        np.testing.assert_array_equal(device.run(op, [a, b], [(4, bool)])[0], f(a, b))
-    np.testing.assert_array_equal(device.run("bitwise_not", [a], [(4, bool)])[0], ~a)
+        np.testing.assert_array_equal(blas.run(op, [a, b], [(4, bool)])[0], f(a, b))
+    np.testing.assert_array_equal(blas.run("bitwise_not", [a], [(4, bool)])[0], ~a)
     with pytest.raises(Failure):
-        device.run("sub", [a, b], [(4, bool)])
+        blas.run("sub", [a, b], [(4, bool)])
 
 
 @pytest.mark.parametrize("dtype", ALL, ids=str)
-def test_where(device, dtype):
+def test_where(blas, dtype):
     for layout in LAYOUTS:
         cond, a, b = layout(SHAPE, BOOL, 1), layout(SHAPE, dtype, 2), contiguous(SHAPE, dtype, 3)
-        (y,) = device.run("where", [cond, a, b], [(SHAPE, dtype)])
+        (y,) = blas.run("where", [cond, a, b], [(SHAPE, dtype)])
         np.testing.assert_array_equal(y, np.where(cond, a, b))
 
 
 @pytest.mark.parametrize("source", ALL, ids=str)
 @pytest.mark.parametrize("target", ALL, ids=str)
-def test_cast(device, source, target):
+def test_cast(blas, source, target):
     for layout in (contiguous, sliced):
         x = layout((4, 300), source, 1, low=0, high=9)
-        (y,) = device.run("cast", [x], [(x.shape, target)])
+        (y,) = blas.run("cast", [x], [(x.shape, target)])
         real = x.real if source.kind == "c" and target.kind != "c" and target != BOOL else x
         np.testing.assert_array_equal(y, real.astype(target) if target != BOOL else x != 0)
 
 
-def test_cast_rounds_once(device):
+def test_cast_rounds_once(blas):
     # just above the middle between two bfloat16, by less than float32 can hold
     x = np.array([1 + 2.0**-8 + 2.0**-40, 1 + 2.0**-8, -(1 + 2.0**-8 + 2.0**-40), np.nan, np.inf])
-    (y,) = device.run("cast", [x], [(x.shape, BF16)])
+    (y,) = blas.run("cast", [x], [(x.shape, BF16)])
     want = [1 + 2.0**-7, 1, -(1 + 2.0**-7), np.nan, np.inf]
     np.testing.assert_array_equal(y.astype("f8"), want)
     n = np.array([2**40 + 2**32 + 1], "i8")  # the middle, and one more
-    (y,) = device.run("cast", [n], [(1, BF16)])
+    (y,) = blas.run("cast", [n], [(1, BF16)])
     assert float(y[0]) == 2**40 + 2**33
 
 
@@ -348,11 +348,11 @@ def test_scalars_small_sizes_and_in_place(simd_device):
         np.testing.assert_array_equal(y, a + a)
 
 
-def test_past_the_caches(device):
+def test_past_the_caches(blas):
     """Results that are written past the caches: the same numbers, and odd ends too."""
     n = (24 << 20) // 4 + 1001
     a = np.arange(n, dtype="f4")
-    (y,) = device.run("add", [a, Scalar(1, "f4")], [(n, "f4")])
+    (y,) = blas.run("add", [a, Scalar(1, "f4")], [(n, "f4")])
     assert (y == a + 1).all()
-    (y,) = device.run("copy", [a], [(n, "f4")])
+    (y,) = blas.run("copy", [a], [(n, "f4")])
     assert (y == a).all()

@@ -32,64 +32,64 @@ ORDERED = [*REAL, BOOL]
 
 
 @pytest.mark.parametrize("dtype", ALL, ids=str)
-def test_copy_into_and_out_of_any_layout(device, dtype):
+def test_copy_into_and_out_of_any_layout(blas, dtype):
     shape = (6, 70, 45)
     for source, target in itertools.product(LAYOUTS, [contiguous, transposed, sliced]):
         x, y = source(shape, dtype, 1), target(shape, dtype, 2)
-        device.run("copy", [x], [y])
+        blas.run("copy", [x], [y])
         np.testing.assert_array_equal(y, x)
 
 
 @pytest.mark.parametrize("dtype", ["u1", "f2", "f4", "f8", "c16"])
-def test_copy_permuted(device, dtype):
+def test_copy_permuted(blas, dtype):
     big = values((3, 65, 2, 130), np.dtype(dtype))
     for axes in itertools.permutations(range(4)):
         x = big.transpose(axes)
-        (y,) = device.run("copy", [x], [(x.shape, dtype)])
+        (y,) = blas.run("copy", [x], [(x.shape, dtype)])
         np.testing.assert_array_equal(y, x)
 
 
-def test_copy_writes_only_the_slice(device):
+def test_copy_writes_only_the_slice(blas):
     y = np.zeros((9, 9), "f4")
     x = values((3, 4), np.dtype("f4"))
     want = y.copy()
     want[1:7:2, ::-2][:, :4] = x
-    device.run("copy", [x], [y[1:7:2, ::-2][:, :4]])
+    blas.run("copy", [x], [y[1:7:2, ::-2][:, :4]])
     np.testing.assert_array_equal(y, want)
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (0,), (3, 0, 2), (1, 5, 1)])
-def test_copy_small(device, shape):
+def test_copy_small(blas, shape):
     x = np.asarray(values(shape, np.dtype("f4")))
-    (y,) = device.run("copy", [x], [(shape, "f4")])
+    (y,) = blas.run("copy", [x], [(shape, "f4")])
     np.testing.assert_array_equal(y, x)
 
 
 @pytest.mark.parametrize("dtype", ALL, ids=str)
-def test_cat(device, dtype):
+def test_cat(blas, dtype):
     for dim in range(3):
         shapes = [[4, 5, 6] for _ in range(3)]
         for shape, n in zip(shapes, (2, 0, 7), strict=True):
             shape[dim] = n
         xs = [f(tuple(s), dtype, i) for i, (s, f) in enumerate(zip(shapes, LAYOUTS, strict=False))]
         want = np.concatenate(xs, dim)
-        (y,) = device.run("cat", xs, [(want.shape, dtype)], dim=dim)
+        (y,) = blas.run("cat", xs, [(want.shape, dtype)], dim=dim)
         np.testing.assert_array_equal(y, want)
 
 
 @pytest.mark.parametrize("dtype", COMPLEX, ids=str)
-def test_complex_views(device, dtype):
+def test_complex_views(blas, dtype):
     x = values((3, 4), dtype)
     real = np.dtype("f4" if dtype.itemsize == 8 else "f8")
-    (y,) = device.run("real_view", [x], [((3, 4, 2), real)])
+    (y,) = blas.run("real_view", [x], [((3, 4, 2), real)])
     np.testing.assert_array_equal(y, np.stack([x.real, x.imag], -1))
-    (z,) = device.run("complex_view", [y], [((3, 4), dtype)])
+    (z,) = blas.run("complex_view", [y], [((3, 4), dtype)])
     np.testing.assert_array_equal(z, x)
 
 
 @pytest.mark.parametrize("dtype", ALL, ids=str)
-def test_fill_and_arange(device, dtype):
-    (y,) = device.run("fill", [Scalar(3, dtype)], [((5, 999), dtype)])
+def test_fill_and_arange(blas, dtype):
+    (y,) = blas.run("fill", [Scalar(3, dtype)], [((5, 999), dtype)])
     np.testing.assert_array_equal(y, np.full((5, 999), 3, dtype))
     if dtype == BOOL or dtype.kind == "c":
         return
@@ -97,7 +97,7 @@ def test_fill_and_arange(device, dtype):
     for kind, start, step in [("i8", 1, 1), ("i8", 100, -1), ("f8", 0.5, 0.25)]:
         if (dtype.kind == "u" and step < 0) or (dtype in (BF16, np.dtype("f2")) and n > 100):
             n = 100
-        (y,) = device.run("arange", [Scalar(start, kind), Scalar(step, kind)], [((n,), dtype)])
+        (y,) = blas.run("arange", [Scalar(start, kind), Scalar(step, kind)], [((n,), dtype)])
         want = start + np.arange(n) * step
         np.testing.assert_array_equal(y, want.astype("f4").astype(dtype) if dtype == BF16 else
                                       want.astype(dtype))  # fmt: skip
@@ -205,12 +205,12 @@ def test_large_sums(simd_device):
     assert simd_device.run("sum", [wave], [((), "u1")], dims=[0])[0] == 300_000 * 200 % 256
 
 
-def test_reductions_over_nothing(device):
+def test_reductions_over_nothing(blas):
     x = np.empty((3, 0), "f4")
-    np.testing.assert_array_equal(device.run("sum", [x], [((3,), "f4")], dims=[1])[0], 0)
-    np.testing.assert_array_equal(device.run("prod", [x], [((3,), "f4")], dims=[1])[0], 1)
-    assert device.run("sum", [x], [((0,), "f4")], dims=[0])[0].shape == (0,)
-    (y,) = device.run("sum", [np.asarray(np.float32(4))], [((), "f4")], dims=[])
+    np.testing.assert_array_equal(blas.run("sum", [x], [((3,), "f4")], dims=[1])[0], 0)
+    np.testing.assert_array_equal(blas.run("prod", [x], [((3,), "f4")], dims=[1])[0], 1)
+    assert blas.run("sum", [x], [((0,), "f4")], dims=[0])[0].shape == (0,)
+    (y,) = blas.run("sum", [np.asarray(np.float32(4))], [((), "f4")], dims=[])
     assert y == 4
 
 
@@ -231,7 +231,7 @@ def test_arg(simd_device, op, dtype):
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, *COMPLEX, *INTS], ids=str)
-def test_cumulative_sum_and_product(device, dtype):
+def test_cumulative_sum_and_product(blas, dtype):
     for op, low, high in [("cumsum", -3, 3), ("cumprod", 0.9, 1.1)]:
         for layout in LAYOUTS:
             x = layout((5, 19, 40), dtype, 1, low=low, high=high)
@@ -239,17 +239,17 @@ def test_cumulative_sum_and_product(device, dtype):
                 with np.errstate(over="ignore"):
                     kw = {"dtype": dtype} if dtype.kind in "iu" else {}
                     want = getattr(np, op)(wide(x), axis=dim, **kw)
-                (y,) = device.run(op, [x], [(x.shape, dtype)], dim=dim)
+                (y,) = blas.run(op, [x], [(x.shape, dtype)], dim=dim)
                 check(y, want, ulps=8 if dtype.kind != "c" else 200, scale=10)
-    (y,) = device.run("cumsum", [np.ones(100_000, "f4")], [((100_000,), "f4")], dim=0)
+    (y,) = blas.run("cumsum", [np.ones(100_000, "f4")], [((100_000,), "f4")], dim=0)
     np.testing.assert_array_equal(y, np.arange(1, 100_001))
 
 
 @pytest.mark.parametrize("dtype", ORDERED, ids=str)
-def test_cumulative_extrema(device, dtype):
+def test_cumulative_extrema(blas, dtype):
     for op, better in [("cummax", np.greater_equal), ("cummin", np.less_equal)]:
         x = transposed((4, 30), dtype, 1)
-        v, at = device.run(op, [x], [(x.shape, dtype), (x.shape, "i8")], dim=1)
+        v, at = blas.run(op, [x], [(x.shape, dtype), (x.shape, "i8")], dim=1)
         for row, vs, ats in zip(x, v, at, strict=True):
             best = 0
             for i in range(30):
@@ -258,7 +258,7 @@ def test_cumulative_extrema(device, dtype):
                 assert vs[i] == row[best]
     if dtype in FLOATS:
         x = np.array([1, np.nan, 5, 2], dtype)
-        v, _ = device.run("cummax", [x], [((4,), dtype), ((4,), "i8")], dim=0)
+        v, _ = blas.run("cummax", [x], [((4,), dtype), ((4,), "i8")], dim=0)
         np.testing.assert_array_equal(v.astype("f4"), np.array([1, np.nan, np.nan, np.nan], "f4"))
 
 
@@ -267,14 +267,14 @@ def test_cumulative_extrema(device, dtype):
 
 @pytest.mark.parametrize("dtype", ORDERED, ids=str)
 @pytest.mark.parametrize("n", [1, 7, 255, 256, 3000])
-def test_sort(device, dtype, n):
+def test_sort(blas, dtype, n):
     x = values((3, n), dtype, 1)
     if dtype in FLOATS and n > 2:
         x[0, [1, n - 1]] = np.nan
         x[1, :2] = [0.0, -0.0]
         x[2, [0, n // 2]] = [-np.inf, np.inf]
     for descending in (False, True):
-        v, at = device.run("sort", [x], [(x.shape, dtype), (x.shape, "i8")], dim=1,
+        v, at = blas.run("sort", [x], [(x.shape, dtype), (x.shape, "i8")], dim=1,
                            descending=descending)  # fmt: skip
         for row, vs, ats in zip(x, v, at, strict=True):
             key = np.where(np.isnan(wide(row)), np.inf, wide(row)) if dtype in FLOATS else row
@@ -286,21 +286,21 @@ def test_sort(device, dtype, n):
             np.testing.assert_array_equal(wide(vs), wide(row[order]))
 
 
-def test_sort_other_dims_and_large_integers(device):
+def test_sort_other_dims_and_large_integers(blas):
     x = sliced((20, 300), np.dtype("i8"), 1)
-    v, at = device.run("sort", [x], [(x.shape, "i8"), (x.shape, "i8")], dim=0, descending=0)
+    v, at = blas.run("sort", [x], [(x.shape, "i8"), (x.shape, "i8")], dim=0, descending=0)
     np.testing.assert_array_equal(v, np.sort(x, 0))
     np.testing.assert_array_equal(at, np.argsort(x, 0, kind="stable"))
     for dtype in INTS:
         info = np.iinfo(dtype)
         x = np.random.default_rng(0).integers(info.min, info.max, 2000, dtype, endpoint=True)
-        v, at = device.run("sort", [x], [(x.shape, dtype), (x.shape, "i8")], dim=0, descending=0)
+        v, at = blas.run("sort", [x], [(x.shape, dtype), (x.shape, "i8")], dim=0, descending=0)
         np.testing.assert_array_equal(at, np.argsort(x, kind="stable"))
 
 
 @pytest.mark.parametrize("dtype", ALL, ids=str)
 @pytest.mark.parametrize("kind", ["i8", "i4"])
-def test_gather_and_index_select(device, dtype, kind):
+def test_gather_and_index_select(blas, dtype, kind):
     rng = np.random.default_rng(0)
     for layout in LAYOUTS:
         x = layout((5, 6, 40), dtype, 1)
@@ -310,16 +310,16 @@ def test_gather_and_index_select(device, dtype, kind):
             index = rng.integers(0, x.shape[dim], shape).astype(kind)
             want = np.take_along_axis(x[tuple(slice(0, n) if i != dim else slice(None)
                                               for i, n in enumerate(shape))], index, dim)  # fmt: skip
-            (y,) = device.run("gather", [x, index], [(want.shape, dtype)], dim=dim)
+            (y,) = blas.run("gather", [x, index], [(want.shape, dtype)], dim=dim)
             np.testing.assert_array_equal(y, want)
             pick = rng.integers(0, x.shape[dim], 22).astype(kind)[::2]
             want = np.take(x, pick, dim)
-            (y,) = device.run("index_select", [x, pick], [(want.shape, dtype)], dim=dim)
+            (y,) = blas.run("index_select", [x, pick], [(want.shape, dtype)], dim=dim)
             np.testing.assert_array_equal(y, want)
 
 
 @pytest.mark.parametrize("dtype", ALL, ids=str)
-def test_scatter(device, dtype):
+def test_scatter(blas, dtype):
     rng = np.random.default_rng(0)
     for layout in LAYOUTS:
         x = layout((5, 6, 40), dtype, 1)
@@ -335,41 +335,41 @@ def test_scatter(device, dtype):
                 last[tuple(to)] = src[at]
                 with np.errstate(over="ignore"):
                     total[tuple(to)] += wide(src)[at]
-            (y,) = device.run("scatter", [x, index, src], [(x.shape, dtype)], dim=dim)
+            (y,) = blas.run("scatter", [x, index, src], [(x.shape, dtype)], dim=dim)
             np.testing.assert_array_equal(y, last)
             if dtype == BOOL:
                 continue
-            (y,) = device.run("scatter_add", [x, index, src], [(x.shape, dtype)], dim=dim)
+            (y,) = blas.run("scatter_add", [x, index, src], [(x.shape, dtype)], dim=dim)
             check(y, total, ulps=16, scale=10)
 
 
-def test_scatter_keeps_order_when_large(device):
+def test_scatter_keeps_order_when_large(blas):
     n = 300_000
     index = np.random.default_rng(0).integers(0, 1000, n)
     src = np.arange(n, dtype="f4")
     want = np.zeros(1000, "f4")
     want[index] = src
-    (y,) = device.run("scatter", [np.zeros(1000, "f4"), index, src], [((1000,), "f4")], dim=0)
+    (y,) = blas.run("scatter", [np.zeros(1000, "f4"), index, src], [((1000,), "f4")], dim=0)
     np.testing.assert_array_equal(y, want)
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-def test_embedding(device, dtype):
+def test_embedding(blas, dtype):
     rng = np.random.default_rng(0)
     for v, c in [(50, 24), (3000, 700)]:
         weight, index = values((v, c), dtype), rng.integers(0, v, (7, 33))
-        (y,) = device.run("embedding", [weight, index], [((7, 33, c), dtype)])
+        (y,) = blas.run("embedding", [weight, index], [((7, 33, c), dtype)])
         np.testing.assert_array_equal(y, weight[index])
         g = values((7, 33, c), dtype, 2)
         want = np.zeros((v, c))
         np.add.at(want, index.reshape(-1), g.astype("f8").reshape(-1, c))
-        (dw,) = device.run("embedding_backward", [g, index], [((v, c), dtype)], num_embeddings=v)
+        (dw,) = blas.run("embedding_backward", [g, index], [((v, c), dtype)], num_embeddings=v)
         check(dw, want, ulps=8, scale=3)
 
 
 @pytest.mark.parametrize("n", [3, 200_000])
 @pytest.mark.parametrize("wrong", [-1, 10, 2**40])
-def test_index_out_of_range(device, n, wrong):
+def test_index_out_of_range(blas, n, wrong):
     index = np.zeros(n, "i8")
     index[n // 2] = wrong
     x, src = np.zeros(10, "f4"), np.zeros(n, "f4")
@@ -385,7 +385,7 @@ def test_index_out_of_range(device, n, wrong):
     ]  # fmt: skip
     for op, inputs, outputs, attrs in calls:
         with pytest.raises(Failure, match=rf"index {wrong} is out of range for size 10") as e:
-            device.run(op, inputs, outputs, **attrs)
+            blas.run(op, inputs, outputs, **attrs)
         assert e.value.status == INVALID
 
 
@@ -422,9 +422,9 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("op, inputs, outputs, attrs", MALFORMED, ids=lambda v: str(v)[:20])
-def test_malformed_calls_are_refused_in_words(device, op, inputs, outputs, attrs):
+def test_malformed_calls_are_refused_in_words(blas, op, inputs, outputs, attrs):
     with pytest.raises(Failure) as e:
-        device.run(op, inputs, outputs, **attrs)
+        blas.run(op, inputs, outputs, **attrs)
     assert e.value.status in (UNSUPPORTED, INVALID)
     assert op in str(e.value)
 

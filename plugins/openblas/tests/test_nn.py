@@ -45,15 +45,15 @@ def test_matmul(simd_device, dtype, m, k, n):
 
 
 @pytest.mark.parametrize("dtype", INTS, ids=str)
-def test_integer_matmul(device, dtype):
+def test_integer_matmul(blas, dtype):
     for fa in (contiguous, transposed, sliced):
         a, b = fa((13, 21), dtype, 1), fa((21, 9), dtype, 2)
-        (c,) = device.run("matmul", [a, b], [((13, 9), dtype)])
+        (c,) = blas.run("matmul", [a, b], [((13, 9), dtype)])
         np.testing.assert_array_equal(c, a @ b)
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, np.dtype("c8"), np.dtype("i4")], ids=str)
-def test_batched_matmul(device, dtype):
+def test_batched_matmul(blas, dtype):
     rng = np.random.default_rng(0)
     for m, k, n in [(4, 6, 5), (40, 33, 50), (1, 64, 70), (64, 3, 1)]:
         a = values((3, 4, m, k), dtype, 1)
@@ -69,15 +69,15 @@ def test_batched_matmul(device, dtype):
             (a, values((3, 4, n, k), dtype, 4).swapaxes(-1, -2)),
         ]:
             want = wide(x) @ wide(y)
-            (c,) = device.run("matmul", [x, y], [(want.shape, dtype)])
+            (c,) = blas.run("matmul", [x, y], [(want.shape, dtype)])
             close(c, want, dtype, k)
     many = rng.standard_normal((500, 8, 8)).astype("f4")
-    (c,) = device.run("matmul", [many, many], [(many.shape, "f4")])
+    (c,) = blas.run("matmul", [many, many], [(many.shape, "f4")])
     close(c, wide(many) @ wide(many), np.dtype("f4"), 8)
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, *COMPLEX], ids=str)
-def test_linear(device, dtype):
+def test_linear(blas, dtype):
     for lead, k, n in [
         ((), 7, 5),
         ((1,), 64, 33),
@@ -92,15 +92,15 @@ def test_linear(device, dtype):
             for layout in layouts:
                 x = layout((*lead, k), dtype, 1)
                 want = wide(x) @ wide(w).T + extra
-                (y,) = device.run("linear", [x, w, bias], [(want.shape, dtype)])
+                (y,) = blas.run("linear", [x, w, bias], [(want.shape, dtype)])
                 close(y, want, dtype, k)
-            (y,) = device.run("linear", [x, sliced((n, k), dtype, 2), bias], [(want.shape, dtype)])
+            (y,) = blas.run("linear", [x, sliced((n, k), dtype, 2), bias], [(want.shape, dtype)])
             close(y, wide(x) @ wide(sliced((n, k), dtype, 2)).T + extra, dtype, k)
 
 
-def test_large_matmul(device):
+def test_large_matmul(blas):
     a, b = values((600, 700), np.dtype("f4"), 1), values((800, 700), np.dtype("f4"), 2).T
-    (c,) = device.run("matmul", [a, b], [((600, 800), "f4")])
+    (c,) = blas.run("matmul", [a, b], [((600, 800), "f4")])
     close(c, wide(a) @ wide(b), np.dtype("f4"), 700)
 
 
@@ -238,21 +238,21 @@ def test_cross_entropy_rows(simd_device, dtype):
             check(dx, want, ulps=8, scale=0.5)
 
 
-def test_cross_entropy_past_the_caches(device):
+def test_cross_entropy_past_the_caches(blas):
     n, v = 700, 10_000  # 28 MB of gradient
     x = values((n, v), np.dtype("f4"))
     t = np.random.default_rng(0).integers(0, v, n)
     t[3] = -100
-    nll, lse = device.run("cross_entropy_rows", [x, t], [((n,), "f4")] * 2, ignore_index=-100)
+    nll, lse = blas.run("cross_entropy_rows", [x, t], [((n,), "f4")] * 2, ignore_index=-100)
     g = np.ones(n, "f4")
-    (dx,) = device.run("cross_entropy_rows_backward", [g, x, t, lse], [((n, v), "f4")],
+    (dx,) = blas.run("cross_entropy_rows_backward", [g, x, t, lse], [((n, v), "f4")],
                        ignore_index=-100)  # fmt: skip
     want = np.exp(x - lse[:, None])
     want[np.arange(n), t] -= 1
     want[3] = 0
     np.testing.assert_allclose(dx, want, atol=1e-6)
     y = x.copy()
-    device.run("cross_entropy_rows_backward", [g, y, t, lse], [y], ignore_index=-100)
+    blas.run("cross_entropy_rows_backward", [g, y, t, lse], [y], ignore_index=-100)
     np.testing.assert_array_equal(y, dx)
 
 
