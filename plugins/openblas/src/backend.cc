@@ -9,6 +9,7 @@
 #include <exception>
 #include <thread>
 
+#include "bf16/kernels.h"
 #include "common.h"
 
 #ifndef VIDYA_OPENBLAS_VERSION
@@ -18,6 +19,7 @@
 namespace vob {
 
 Device::Device(int threads) : pool(threads), simd(choose_simd(std::getenv("VIDYA_SIMD"), &simd_name)) {
+  if (simd && std::strcmp(simd_name, "avx512") == 0) bf16 = bf16_kernels();
   add_elementwise(table);
   add_cast(table);
   add_copy(table);
@@ -123,8 +125,8 @@ vd_status device_info(void *device, vd_info *info, vd_err *) {
   Device &d = as_device(device);
   info->flags = VD_DEVICE_STRIDED | VD_DEVICE_HOST_MEMORY;
   std::snprintf(info->name, sizeof info->name, "%s", cpu_name().c_str());
-  std::snprintf(info->detail, sizeof info->detail, "OpenBLAS core %s, SIMD %s, %d threads%s",
-                d.blas.core, d.simd_name, d.pool.threads(),
+  std::snprintf(info->detail, sizeof info->detail, "OpenBLAS core %s, SIMD %s%s, %d threads%s",
+                d.blas.core, d.simd_name, d.bf16 ? " with bf16" : "", d.pool.threads(),
                 blas_is_slow(d.blas.core) ? "; that core is below this CPU: unset OPENBLAS_CORETYPE "
                                             "or pip install --upgrade scipy-openblas32"
                                           : "");

@@ -47,6 +47,7 @@ class Device {
   Blas blas;
   const Simd *simd;
   const char *simd_name;
+  const struct Bf16Kernels *bf16 = nullptr;  // the CPU multiplies bfloat16 itself
   sdk::Table<Make> table;
 };
 

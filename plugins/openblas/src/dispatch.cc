@@ -1,6 +1,7 @@
 // Which instruction set this CPU runs.
 #include <cstring>
 
+#include "bf16/kernels.h"
 #include "simd.h"
 
 namespace vob {
@@ -33,6 +34,13 @@ const Simd *choose_simd(const char *wanted, const char **name) {
   if (is("avx2") && runs_avx2()) return *name = "avx2", simd_avx2();
 #endif
   if (is("baseline")) return *name = "baseline", simd_baseline();
+  return nullptr;
+}
+
+const Bf16Kernels *bf16_kernels() {
+#if defined(__x86_64__) && defined(VOB_BF16)
+  if (runs_avx512() && __builtin_cpu_supports("avx512bf16")) return bf16_kernels_avx512();
+#endif
   return nullptr;
 }
 

@@ -5,6 +5,7 @@
 
 #include "copy.h"
 #include "gemm.h"
+#include "gemm_bf16.h"
 #include "lines.h"
 
 namespace vob {
@@ -37,11 +38,11 @@ bool fills_memory(const Layout &l) {
   return true;
 }
 
-Operand prepare(DType type, const Matrices &m) {
+Operand prepare(DType type, const Matrices &m, bool widen) {
   Operand o;
   o.type = type;
   o.m = m;
-  o.widen = sdk::is_half(type);
+  o.widen = widen;
   bool transposed;
   int64_t ld;
   Layout all = m.batch;  // distinct matrices only, then rows and columns
@@ -74,9 +75,10 @@ template <class T>
 class MatMul final : public Kernel {
  public:
   MatMul(uint32_t caps, DType type, const GemmShape &s, const Matrices &a, const Matrices &b,
-         bool bias)
-      : Kernel(caps), s_(s), a_(prepare(type, a)), b_(prepare(type, b)), type_(type),
-        half_(sdk::is_half(type)), bias_(bias) {
+         bool bias, bool native)
+      : Kernel(caps), s_(s), a_(prepare(type, a, sdk::is_half(type) && !native)),
+        b_(prepare(type, b, sdk::is_half(type) && !native)), type_(type),
+        half_(sdk::is_half(type)), native_(native), bias_(bias) {
     // a product with one vector reads the halves of the matrix only once: no need to widen it
     if (half_ && s.batch == 1 && (s.m == 1 || s.n == 1)) {
       const bool row = s.m == 1;
@@ -93,8 +95,10 @@ class MatMul final : public Kernel {
       std::memset(out_ptr<char>(call), 0, size_t(out) * size_t(sdk::size_of(type_)));
       return VD_OK;
     }
-    if constexpr (std::is_same_v<T, float>)
+    if constexpr (std::is_same_v<T, float>) {
       if (vector_) return vector(d, call, err);
+      if (native_) return native(d, call, err);
+    }
     size_t need = 0;
     auto reserve = [&](bool wanted, int64_t n) {
       size_t at = need;
@@ -147,6 +151,24 @@ class MatMul final : public Kernel {
     return wide;
   }
 
+  /* bfloat16 on a CPU that multiplies it: nothing is widened. */
+  vd_status native(Device &d, const vd_call &call, vd_err *err) const {
+    const uint16_t *p[2];
+    for (int i = 0; i < 2; ++i) {
+      const Operand &o = i ? b_ : a_;
+      p[i] = in_ptr<uint16_t>(call, i);
+      if (!o.pack) continue;
+      void *to = packed_[i].get(size_t(o.count) * 2);
+      if (!to) return fail(err, VD_OOM, "%s: no memory to pack an operand", call.op);
+      o.copy.run(d, to, p[i]);
+      p[i] = static_cast<uint16_t *>(to);
+    }
+    const uint16_t *bias = bias_ ? in_ptr<uint16_t>(call, 2) : nullptr;
+    if (!gemm_bf16(d, s_, out_ptr<uint16_t>(call), p[0], a_.m, p[1], b_.m, bias))
+      return fail(err, VD_OOM, "%s: no memory to pack an operand", call.op);
+    return VD_OK;
+  }
+
   vd_status vector(Device &d, const vd_call &call, vd_err *err) const {
     const bool row = s_.m == 1;
     const int64_t n = row ? s_.n : s_.m, k = s_.k;
@@ -172,7 +194,8 @@ class MatMul final : public Kernel {
   GemmShape s_;
   Operand a_, b_;
   DType type_;
-  bool half_, bias_, vector_ = false;
+  bool half_, native_, bias_, vector_ = false;
+  mutable Scratch packed_[2];
   int64_t vector_step_ = 0, matrix_step_ = 0;
 };
 
@@ -209,21 +232,22 @@ class IntMatMul final : public Kernel {
   Matrices a_, b_;
 };
 
-vd_status finish(const vd_call &call, uint32_t caps, const GemmShape &s, const Matrices &a,
+vd_status finish(Device &d, const vd_call &call, uint32_t caps, const GemmShape &s, const Matrices &a,
                  const Matrices &b, bool bias, std::unique_ptr<Kernel> &kernel, vd_err *err) {
   if (s.m > 0x7fffffff || s.n > 0x7fffffff || s.k > 0x7fffffff)
     return unsupported(call, err, "OpenBLAS counts in 32 bits");
   const DType t = in_type(call, 0);
+  const bool native = t == DType::BF16 && d.bf16 && s.k > 0;
   switch (t) {
     case DType::F16:
     case DType::BF16:
-    case DType::F32: kernel = std::make_unique<MatMul<float>>(caps, t, s, a, b, bias); break;
-    case DType::F64: kernel = std::make_unique<MatMul<double>>(caps, t, s, a, b, bias); break;
+    case DType::F32: kernel = std::make_unique<MatMul<float>>(caps, t, s, a, b, bias, native); break;
+    case DType::F64: kernel = std::make_unique<MatMul<double>>(caps, t, s, a, b, bias, false); break;
     case DType::C64:
-      kernel = std::make_unique<MatMul<std::complex<float>>>(caps, t, s, a, b, bias);
+      kernel = std::make_unique<MatMul<std::complex<float>>>(caps, t, s, a, b, bias, false);
       break;
     case DType::C128:
-      kernel = std::make_unique<MatMul<std::complex<double>>>(caps, t, s, a, b, bias);
+      kernel = std::make_unique<MatMul<std::complex<double>>>(caps, t, s, a, b, bias, false);
       break;
     case DType::U8:
     case DType::I8: kernel = std::make_unique<IntMatMul<uint8_t>>(s, a, b); break;
@@ -238,7 +262,7 @@ vd_status finish(const vd_call &call, uint32_t caps, const GemmShape &s, const M
   return VD_OK;
 }
 
-vd_status make_matmul(Device &, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status make_matmul(Device &d, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
   if (!arity(call, 2, 1) || in_type(call, 1) != in_type(call, 0) ||
       out_type(call) != in_type(call, 0))
     return unsupported(call, err, "it takes two tensors of one dtype");
@@ -268,10 +292,10 @@ vd_status make_matmul(Device &, const vd_call &call, std::unique_ptr<Kernel> &ke
     --ab.nd, --bb.nd;
   }
   am.rows = s.m;
-  return finish(call, kStrided | kPreferred, s, am, bm, false, kernel, err);
+  return finish(d, call, kStrided | kPreferred, s, am, bm, false, kernel, err);
 }
 
-vd_status make_linear(Device &, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status make_linear(Device &d, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
   if (!arity(call, 3, 1) || in_type(call, 1) != in_type(call, 0) ||
       out_type(call) != in_type(call, 0) || sdk::is_int(in_type(call, 0)) ||
       in_type(call, 0) == DType::Bool)
@@ -298,7 +322,7 @@ vd_status make_linear(Device &, const vd_call &call, std::unique_ptr<Kernel> &ke
     wm.s0 = w.strides[1];
     wm.s1 = w.strides[0];
   }
-  return finish(call, kPreferred | (strided ? kStrided : 0), s, xm, wm, bias, kernel, err);
+  return finish(d, call, kPreferred | (strided ? kStrided : 0), s, xm, wm, bias, kernel, err);
 }
 
 }  // namespace
