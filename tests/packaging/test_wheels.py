@@ -28,7 +28,7 @@ def test_the_runtime_wheel_has_all_and_only_what_users_need(wheels):
     } <= names
     assert any(name.startswith("vidya/_core.") for name in names)
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
-    assert tops == {"vidya", "vidya_cmake", "vidya_models"}
+    assert tops == {"vidya", "vidya_cmake", "vidya_models", "vidya_pytest"}
     assert not [name for name in names if name.endswith((".cpp", ".pyc"))]
 
 
@@ -73,3 +73,10 @@ def test_numpy_1_26_gives_the_same_losses(environment, installed):
         before = [step["loss"] for step in train(old, device)]
         after = [step["loss"] for step in train(installed, device)]
         assert before == pytest.approx(after, rel=1e-4)
+
+
+def test_the_conformance_suite_runs_from_the_wheel(environment):
+    """A few rows of it, as docs/testing.md says."""
+    fresh = environment("vidya-runtime[openblas]", "pytest")
+    said = fresh("pytest", "--pyargs", "vidya.testing", "--device", "openblas", "-k", "log1p")
+    assert " passed" in said and "failed" not in said
