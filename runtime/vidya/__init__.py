@@ -11,8 +11,14 @@ _core.register_dtypes(dtypes.ALL)
 _core.register_errors(errors)
 
 from .backends import hookimpl, hookspec  # noqa: E402
+from .engine import autocast as _autocast  # noqa: E402
 from .engine import autograd as _engine_autograd  # noqa: E402
 from .engine import dispatch as _dispatch  # noqa: E402
+from .engine.autocast import (  # noqa: E402
+    autocast,
+    get_autocast_dtype,
+    is_autocast_enabled,
+)
 from .engine.device import (  # noqa: E402
     default_device as get_default_device,
 )
@@ -20,12 +26,6 @@ from .engine.device import (  # noqa: E402
     device,
     set_default_device,
     synchronize,
-)
-from .engine import autocast as _autocast  # noqa: E402
-from .engine.autocast import (  # noqa: E402
-    autocast,
-    get_autocast_dtype,
-    is_autocast_enabled,
 )
 from .engine.fallback import (  # noqa: E402
     FallbackWarning,
@@ -57,6 +57,7 @@ from .construct import (  # noqa: E402, isort: skip
     zeros,
     zeros_like,
 )
+from .compile import Compiled, compile  # noqa: E402
 from .dtypes import (  # noqa: E402
     bfloat16,
     complex64,
@@ -90,20 +91,8 @@ from .engine.autograd import (  # noqa: E402
     no_grad,
     set_grad_enabled,
 )
-from .compile import Compiled, compile  # noqa: E402
 from .ops.activation import relu, sigmoid, silu  # noqa: E402
-from .ops.compare import ge as greater_equal  # noqa: E402
-from .ops.compare import gt as greater  # noqa: E402
-from .ops.compare import le as less_equal  # noqa: E402
-from .ops.compare import lt as less  # noqa: E402
-from .ops.compare import ne as not_equal  # noqa: E402
-from .ops.elementwise import acos as arccos  # noqa: E402
-from .ops.elementwise import acosh as arccosh  # noqa: E402
-from .ops.elementwise import asin as arcsin  # noqa: E402
-from .ops.elementwise import asinh as arcsinh  # noqa: E402
-from .ops.elementwise import atan as arctan  # noqa: E402
-from .ops.elementwise import atan2 as arctan2  # noqa: E402
-from .ops.elementwise import atanh as arctanh  # noqa: E402
+from .ops.arrange import *  # noqa: E402, F403
 from .ops.compare import (  # noqa: E402
     eq,
     ge,
@@ -117,7 +106,15 @@ from .ops.compare import (  # noqa: E402
     lt,
     ne,
 )
-from .ops.create import arange, eye, linspace  # noqa: E402
+from .ops.compare import ge as greater_equal  # noqa: E402
+from .ops.compare import gt as greater  # noqa: E402
+from .ops.compare import le as less_equal  # noqa: E402
+from .ops.compare import lt as less  # noqa: E402
+from .ops.compare import ne as not_equal  # noqa: E402
+from .ops.complex import *  # noqa: E402, F403
+from .ops.create import arange, eye, linspace, logspace  # noqa: E402
+from .ops.diagonal import *  # noqa: E402, F403
+from .ops.einsum import *  # noqa: E402, F403
 from .ops.elementwise import (  # noqa: E402
     abs,
     acos,
@@ -174,6 +171,13 @@ from .ops.elementwise import (  # noqa: E402
     tanh,
     trunc,
 )
+from .ops.elementwise import acos as arccos  # noqa: E402
+from .ops.elementwise import acosh as arccosh  # noqa: E402
+from .ops.elementwise import asin as arcsin  # noqa: E402
+from .ops.elementwise import asinh as arcsinh  # noqa: E402
+from .ops.elementwise import atan as arctan  # noqa: E402
+from .ops.elementwise import atan2 as arctan2  # noqa: E402
+from .ops.elementwise import atanh as arctanh  # noqa: E402
 from .ops.index import gather, index_add, index_select, masked_fill, scatter_add  # noqa: E402
 from .ops.layout import (  # noqa: E402
     cat,
@@ -185,24 +189,20 @@ from .ops.layout import (  # noqa: E402
     view_as_real,
 )
 from .ops.linalg import matmul  # noqa: E402
-from .ops.reduce import all_ as all  # noqa: E402
-from .ops.reduce import amax, amin, argmax, argmin, logsumexp, mean, prod, sum  # noqa: E402
-from .ops.reduce import any_ as any  # noqa: E402
-from .ops.softmax import log_softmax, softmax  # noqa: E402
-from .ops.sort import argsort, sort, topk  # noqa: E402
-from .ops.arrange import *  # noqa: E402, F403
-from .ops.complex import *  # noqa: E402, F403
-from .ops.diagonal import *  # noqa: E402, F403
-from .ops.einsum import *  # noqa: E402, F403
 from .ops.magnitude import dist, norm  # noqa: E402
 from .ops.parts import *  # noqa: E402, F403
 from .ops.pointwise import *  # noqa: E402, F403
 from .ops.products import *  # noqa: E402, F403
 from .ops.rectifiers import celu, hardshrink, prelu, selu, threshold  # noqa: E402
+from .ops.reduce import all_ as all  # noqa: E402
+from .ops.reduce import amax, amin, argmax, argmin, logsumexp, mean, prod, sum  # noqa: E402
+from .ops.reduce import any_ as any  # noqa: E402
 from .ops.scan import *  # noqa: E402, F403
 from .ops.scatter import *  # noqa: E402, F403
 from .ops.sets import *  # noqa: E402, F403
 from .ops.shape import *  # noqa: E402, F403
+from .ops.softmax import log_softmax, softmax  # noqa: E402
+from .ops.sort import argsort, sort, topk  # noqa: E402
 from .ops.special import *  # noqa: E402, F403
 from .ops.statistics import *  # noqa: E402, F403
 from .ops.strided import *  # noqa: E402, F403
@@ -221,6 +221,8 @@ from .random import (  # noqa: E402
     set_rng_state,
 )
 
+from .sampling import bernoulli, multinomial, normal, poisson, randint_like  # noqa: E402, isort: skip
+
 grad = _engine_autograd.grad
 
 _autocast.declare()
@@ -232,7 +234,7 @@ _core.set_callbacks(
     cast,
 )
 
-_LAZY = {"nn", "optim", "io", "data", "train", "generate", "autograd", "testing", "cli"}
+_LAZY = {"fft", "nn", "optim", "io", "data", "train", "generate", "autograd", "testing", "cli"}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from . import _core, dtypes
 from .engine.device import default_device
 from .engine.device import device as Device
-from .ops import create, layout
+from .ops import create
 from .tensor import Tensor, _sizes
 
 
@@ -99,7 +98,12 @@ def _target(device: Any) -> Device | None:
 
 
 def full(
-    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Every element is fill_value."""
     shape = (size,) if isinstance(size, int) else tuple(size)
@@ -125,63 +129,38 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     return _finish(create.empty(_sizes(size), type_, _target(device)), requires_grad)
 
 
-def full_like(x: Tensor, fill_value: Any, *, dtype: Any = None) -> Tensor:
-    return x.new_full(x.shape, fill_value, dtype)
+def full_like(
+    x: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Every element is fill_value; shape, dtype and device are x's unless given."""
+    kind = x.dtype if dtype is None else dtypes.as_dtype(dtype)
+    where = x.device if device is None else _target(device)
+    return _finish(create.full(tuple(x.shape), fill_value, kind, where), requires_grad)
 
 
-def zeros_like(x: Tensor, *, dtype: Any = None) -> Tensor:
-    return x.new_full(x.shape, 0, dtype)
+def zeros_like(
+    x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """All zeros; shape, dtype and device are x's unless given."""
+    return full_like(x, 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def ones_like(x: Tensor, *, dtype: Any = None) -> Tensor:
-    return x.new_full(x.shape, 1, dtype)
+def ones_like(
+    x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """All ones; shape, dtype and device are x's unless given."""
+    return full_like(x, 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def empty_like(x: Tensor, *, dtype: Any = None) -> Tensor:
-    return x.new_empty(x.shape, dtype=dtype)
-
-
-def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """The tensors side by side along a new dim."""
-    return layout.cat([t.unsqueeze(dim) for t in tensors], dim)
-
-
-def split(x: Tensor, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Views of `size` slices each along dim (the last may be shorter), or of the sizes given."""
-    total = x.shape[dim]
-    sizes = [min(size, total - i) for i in range(0, total, size)] if isinstance(size, int) else size
-    if sum(sizes) != total:
-        raise ValueError(f"split: sizes {list(sizes)} do not add up to {total}, the size of dim {dim}")
-    parts, at = [], 0
-    for s in sizes:
-        parts.append(x.narrow(dim, at, s))
-        at += s
-    return tuple(parts)
-
-
-def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most `chunks` views of equal size along dim; the last may be shorter."""
-    if chunks < 1:
-        raise ValueError(f"chunk: needs at least one chunk, got {chunks}")
-    return split(x, max(-(-x.shape[dim] // chunks), 1), dim)
-
-
-def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """The slices along dim, without that dim."""
-    return tuple(x.select(dim, i) for i in range(x.shape[dim]))
-
-
-def tril(x: Tensor, diagonal: int = 0) -> Tensor:
-    """The lower triangle of the last two dims, zeros above the diagonal."""
-    return x.masked_fill(~_lower(x, diagonal), 0)
-
-
-def triu(x: Tensor, diagonal: int = 0) -> Tensor:
-    """The upper triangle of the last two dims, zeros below the diagonal."""
-    return x.masked_fill(_lower(x, diagonal - 1), 0)
-
-
-def _lower(x: Tensor, diagonal: int) -> Tensor:
-    rows = create.arange(x.shape[-2], device=x.device).unsqueeze(1)
-    columns = create.arange(x.shape[-1], device=x.device).unsqueeze(0)
-    return columns <= rows + diagonal
+def empty_like(
+    x: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """Memory that is not set; shape, dtype and device are x's unless given."""
+    kind = x.dtype if dtype is None else dtypes.as_dtype(dtype)
+    where = x.device if device is None else _target(device)
+    return _finish(create.empty(tuple(x.shape), kind, where), requires_grad)

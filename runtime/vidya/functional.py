@@ -7,6 +7,14 @@ from collections.abc import Sequence
 
 from . import ops
 from .ops import norm as _norm
+from .ops.adaptive import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+)
 from .ops.activation import gelu, relu, sigmoid, silu, softplus
 from .ops.attention import scaled_dot_product_attention as _attention
 from .ops.classify import (
@@ -16,6 +24,14 @@ from .ops.classify import (
     kl_div,
     linear_cross_entropy,
     nll_loss,
+)
+from .ops.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
 )
 from .ops.create import eye
 from .ops.distance import (
@@ -38,9 +54,36 @@ from .ops.distance import (
 from .ops.elementwise import tanh
 from .ops.gated import geglu, glu, relu_squared, swiglu
 from .ops.linalg import linear
+from .ops.pad import pad
+from .ops.pool import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    lp_pool1d,
+    lp_pool2d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
+from .ops.resize import fold, interpolate, pixel_shuffle, pixel_unshuffle, unfold
+from .ops.rectifiers import (
+    celu,
+    elu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    prelu,
+    relu6,
+    selu,
+    softshrink,
+    threshold,
+)
 from .ops.rope import rope as _rope
 from .ops.rope import rope_tables
 from .ops.rules import accumulation
+from .ops.smooth import logsigmoid, mish, softmin, softsign, tanhshrink
 from .ops.softmax import log_softmax, softmax
 from .stochastic import (
     alpha_dropout,
@@ -55,15 +98,22 @@ from .stochastic import (
 from .tensor import Tensor
 
 __all__ = [
-    "alpha_dropout", "binary_cross_entropy", "binary_cross_entropy_with_logits",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
+    "adaptive_max_pool2d", "adaptive_max_pool3d", "alpha_dropout", "avg_pool1d", "avg_pool2d",
+    "avg_pool3d", "binary_cross_entropy", "binary_cross_entropy_with_logits", "celu", "conv1d",
+    "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
     "cosine_embedding_loss", "cosine_similarity", "cross_entropy", "dropout", "dropout1d",
-    "dropout2d", "dropout3d", "embedding", "feature_alpha_dropout", "gaussian_nll_loss", "geglu",
-    "gelu", "glu", "gumbel_softmax", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss",
-    "layer_norm", "linear", "linear_cross_entropy", "log_softmax", "margin_ranking_loss",
-    "mse_loss", "nll_loss", "normalize", "pairwise_distance", "poisson_nll_loss", "relu",
-    "relu_squared", "rms_norm", "rope", "rrelu", "scaled_dot_product_attention", "sigmoid", "silu",
-    "smooth_l1_loss", "soft_margin_loss", "softmax", "softplus", "swiglu", "tanh",
-    "triplet_margin_loss", "triplet_margin_with_distance_loss",
+    "dropout2d", "dropout3d", "elu", "embedding", "feature_alpha_dropout", "fold",
+    "gaussian_nll_loss", "geglu", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid",
+    "hardswish", "hardtanh", "hinge_embedding_loss", "huber_loss", "interpolate", "kl_div",
+    "l1_loss", "layer_norm", "leaky_relu", "linear", "linear_cross_entropy", "log_softmax",
+    "logsigmoid", "lp_pool1d", "lp_pool2d", "margin_ranking_loss", "max_pool1d", "max_pool2d",
+    "max_pool3d", "mish", "mse_loss", "nll_loss", "normalize", "pad", "pairwise_distance",
+    "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu", "relu", "relu6",
+    "relu_squared", "rms_norm", "rope", "rrelu", "scaled_dot_product_attention", "selu",
+    "sigmoid", "silu", "smooth_l1_loss", "soft_margin_loss", "softmax", "softmin", "softplus",
+    "softshrink", "softsign", "swiglu", "tanh", "tanhshrink", "threshold",
+    "triplet_margin_loss", "triplet_margin_with_distance_loss", "unfold",
 ]  # fmt: skip
 
 

@@ -29,7 +29,9 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     value = _as_value(x, value)
     if not fancy:
         target = _box_shape(box)
-        _write_box(x, box, value.expand(target) if value.ndim <= len(target) else value.reshape(target))
+        _write_box(
+            x, box, value.expand(target) if value.ndim <= len(target) else value.reshape(target)
+        )
         return
     view = _cut(x, box)
     rows, axes, order = _flat_index(view, fancy)
@@ -119,7 +121,9 @@ def _as_index(k: Any, x: Tensor) -> Any:
     if isinstance(k, (list, tuple, np.ndarray, range)):
         t = as_tensor(np.asarray(k), device=x.device)
         return t.to(dtypes.int64) if t.numel() == 0 and not t.dtype.is_integer else t
-    raise TypeError(f"cannot index with a {type(k).__name__}: use ints, slices, None, ... or arrays")
+    raise TypeError(
+        f"cannot index with a {type(k).__name__}: use ints, slices, None, ... or arrays"
+    )
 
 
 def _width(k: Any) -> int:
@@ -214,7 +218,11 @@ def write(x: Tensor, value: Any) -> Tensor:
 
 def update(name: str, x: Tensor, other: Any, function: Any) -> Tensor:
     """x = function(x, other) in x's memory."""
-    result = function(x, other)
+    return assign(name, x, function(x, other))
+
+
+def assign(name: str, x: Tensor, result: Tensor) -> Tensor:
+    """x = result in x's memory, if shape and kind of number allow it."""
     if result.shape != x.shape:
         raise ValueError(f"{name}: the result {tuple(result.shape)} does not fit {tuple(x.shape)}")
     if result.dtype.category > x.dtype.category:

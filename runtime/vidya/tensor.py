@@ -11,9 +11,20 @@ from . import _core, dtypes, ops
 from . import indexing as _indexing
 from .engine import autograd as _autograd
 from .engine.device import device as _device
-from .ops import activation, compare, create, elementwise, index, layout, linalg, norm, reduce
-from .ops import scan, softmax, sort
-from .ops.rules import wrap_dim
+from .methods import InPlace, Methods
+from .ops import (
+    activation,
+    compare,
+    create,
+    elementwise,
+    index,
+    layout,
+    linalg,
+    reduce,
+    scan,
+    softmax,
+    sort,
+)
 from .printing import to_text
 
 if TYPE_CHECKING:
@@ -25,7 +36,7 @@ def _sizes(args: tuple) -> tuple:
     return tuple(args[0]) if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
 
 
-class Tensor(_core.TensorBase):
+class Tensor(_core.TensorBase, Methods, InPlace):
     """An n-dimensional array on a device that knows how it was made.
 
     Make one with `vidya.tensor(data)`, `vidya.zeros(2, 3)`, `vidya.from_numpy(array)` ...
@@ -145,7 +156,7 @@ class Tensor(_core.TensorBase):
         reduce.amin,
     )
     argmax, argmin, any, all = reduce.argmax, reduce.argmin, reduce.any_, reduce.all_
-    var, std, logsumexp = reduce.var, reduce.std, reduce.logsumexp
+    logsumexp = reduce.logsumexp
     cumsum, cumprod, cummax, cummin = scan.cumsum, scan.cumprod, scan.cummax, scan.cummin
     sort, argsort, topk = sort.sort, sort.argsort, sort.topk
     softmax, log_softmax = softmax.softmax, softmax.log_softmax
@@ -168,7 +179,7 @@ class Tensor(_core.TensorBase):
 
     # ---- products ----
 
-    matmul = mm = bmm = linalg.matmul
+    matmul = linalg.matmul
 
     @property
     def T(self) -> Tensor:
@@ -191,77 +202,13 @@ class Tensor(_core.TensorBase):
     def permute(self, *dims: Any) -> Tensor:
         return layout.permute(self, _sizes(dims))
 
-    transpose = swapaxes = layout.transpose
-
-    def t(self) -> Tensor:
-        if self.ndim > 2:
-            raise ValueError(f"t: takes at most 2 dims, got {self.ndim}; use mT or permute")
-        return self if self.ndim < 2 else layout.transpose(self, 0, 1)
+    transpose = layout.transpose
 
     def expand(self, *shape: Any) -> Tensor:
         return layout.expand(self, _sizes(shape))
 
     def expand_as(self, other: Tensor) -> Tensor:
         return layout.expand(self, other.shape)
-
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-        """The dims from start_dim to end_dim as one."""
-        if self.ndim == 0:
-            return self.reshape(1)
-        a, b = (wrap_dim("flatten", d, self.ndim) for d in (start_dim, end_dim))
-        if a > b:
-            raise ValueError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
-        size = 1
-        for s in self.shape[a : b + 1]:
-            size *= s
-        return self.reshape(*self.shape[:a], size, *self.shape[b + 1 :])
-
-    def unsqueeze(self, dim: int) -> Tensor:
-        """A new dim of size 1 at `dim`."""
-        at = wrap_dim("unsqueeze", dim, self.ndim + 1)
-        return layout.reshape(self, (*self.shape[:at], 1, *self.shape[at:]))
-
-    def squeeze(self, dim: int | Sequence[int] | None = None) -> Tensor:
-        """Without dims of size 1: all of them, or those named."""
-        if dim is None:
-            drop = {i for i, s in enumerate(self.shape) if s == 1}
-        else:
-            named = dim if isinstance(dim, (tuple, list)) else (dim,)
-            drop = {d for d in (wrap_dim("squeeze", n, self.ndim) for n in named) if d < self.ndim}
-        return layout.reshape(
-            self, tuple(s for i, s in enumerate(self.shape) if i not in drop or s != 1)
-        )
-
-    def movedim(self, source: int, destination: int) -> Tensor:
-        order = list(range(self.ndim))
-        moved = order.pop(wrap_dim("movedim", source, self.ndim))
-        order.insert(wrap_dim("movedim", destination, self.ndim), moved)
-        return layout.permute(self, tuple(order))
-
-    def narrow(self, dim: int, start: int, length: int) -> Tensor:
-        """`length` slices along `dim` from `start` on."""
-        axis = wrap_dim("narrow", dim, self.ndim)
-        if not 0 <= start <= self.shape[axis] - length or length < 0:
-            raise IndexError(
-                f"narrow: {start} to {start + length} is not inside dim {dim} of size "
-                f"{self.shape[axis]}"
-            )
-        n = self.ndim
-        starts, sizes = [0] * n, list(self.shape)
-        starts[axis], sizes[axis] = start, length
-        return layout.slice_(self, tuple(starts), tuple(sizes), (1,) * n)
-
-    def select(self, dim: int, index: int) -> Tensor:
-        """The slice at `index` along `dim`, without that dim."""
-        axis = wrap_dim("select", dim, self.ndim)
-        return self[(slice(None),) * axis + (index,)]
-
-    def flip(self, *dims: Any) -> Tensor:
-        """The order along these dims reversed."""
-        axes = {wrap_dim("flip", d, self.ndim) for d in _sizes(dims)}
-        start = tuple(s - 1 if i in axes and s else 0 for i, s in enumerate(self.shape))
-        step = tuple(-1 if i in axes else 1 for i in range(self.ndim))
-        return layout.slice_(self, start, self.shape, step).clone()
 
     def contiguous(self) -> Tensor:
         return self if self.is_contiguous() else self.clone()
@@ -279,7 +226,7 @@ class Tensor(_core.TensorBase):
 
     # ---- index ----
 
-    gather, index_select, scatter = index.gather, index.index_select, index.scatter
+    gather, index_select = index.gather, index.index_select
     scatter_add, index_add = index.scatter_add, index.index_add
     __getitem__ = _indexing.getitem
     __setitem__ = _indexing.setitem
@@ -320,9 +267,6 @@ class Tensor(_core.TensorBase):
 
     def div_(self, other: Any) -> Tensor:
         return _indexing.update("div_", self, other, elementwise.div)
-
-    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
-        return _indexing.write(self, self.clamp(min, max))
 
     # ---- gradients ----
 
@@ -377,9 +321,9 @@ class Tensor(_core.TensorBase):
         for arg in args:
             if isinstance(arg, Tensor):
                 dtype, device = arg.dtype, arg.device
-            elif isinstance(arg, _device):
-                device = arg
-            elif isinstance(arg, str) and arg.split(":")[0] not in dtypes._BY_NAME:
+            elif isinstance(arg, _device) or (
+                isinstance(arg, str) and arg.split(":")[0] not in dtypes._BY_NAME
+            ):
                 device = arg
             else:
                 dtype = arg

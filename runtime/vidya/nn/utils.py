@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from ..construct import stack, tensor
+from ..construct import tensor
 from ..engine.autograd import no_grad
 from ..errors import TrainingError
+from ..ops.parts import stack
 from ..ops.rules import accumulation
 from ..tensor import Tensor
 

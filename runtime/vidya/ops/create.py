@@ -12,7 +12,6 @@ from ..schema import PRIMITIVE, op
 from .rules import Operand, as_sizes, cast_to, kernel
 
 if TYPE_CHECKING:
-    from ..engine.device import device as Device
     from ..tensor import Tensor
 
 
@@ -75,6 +74,15 @@ def linspace(start, end, steps: int, *, dtype=None, device=None) -> Tensor:
     type_ = dtypes.as_dtype(dtype) if dtype is not None else dtypes.default_float()
     wide = dtypes.float64
     return iota(start, (end - start) / max(steps - 1, 1), steps, wide, device).to(type_)
+
+
+def logspace(
+    start: float, end: float, steps: int, base: float = 10.0, *, dtype=None, device=None
+) -> Tensor:
+    """`steps` numbers from base ** start to base ** end, their logarithms evenly spaced. [steps]"""
+    exponents = linspace(start, end, steps, dtype=dtypes.float64, device=device)
+    type_ = dtypes.as_dtype(dtype) if dtype is not None else dtypes.default_float()
+    return (exponents * math.log(base)).exp().to(type_) if base > 0 else (base**exponents).to(type_)
 
 
 def eye(n: int, m: int | None = None, *, dtype=None, device=None) -> Tensor:

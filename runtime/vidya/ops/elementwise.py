@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..dtypes import FLOAT, as_dtype, bool_
+from ..dtypes import FLOAT, as_dtype, bool_, int64
 from ..engine import trace as tracing
 from ..schema import PRIMITIVE, op
 from .rules import Operand, as_floating, cast_to, elementwise, is_scalar, kernel, promote
@@ -363,6 +363,7 @@ def _(ctx, x):
 @op("abs", PRIMITIVE)
 def abs(x: Tensor) -> Tensor:
     """|x|; for complex the magnitude, a real number."""
+    needs("abs", x, (1, 2, 3, 4), "numbers")
     return elementwise("abs", [x], x.dtype.to_real())
 
 
@@ -449,8 +450,8 @@ erf = function(
 
 @op("square")
 def square(x: Tensor) -> Tensor:
-    """x * x."""
-    return x * x
+    """x * x; int64 for bool."""
+    return x * x if x.dtype is not bool_ else cast(x, int64)
 
 
 @op("reciprocal")

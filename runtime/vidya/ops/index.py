@@ -74,9 +74,11 @@ def _(ctx, x, dim, index):
 
 
 @op("index_add")
-def index_add(x: Tensor, dim: Dim, index: Tensor, source: Tensor) -> Tensor:
-    """A copy of x with source's slices added at index [n] along `dim`."""
+def index_add(x: Tensor, dim: Dim, index: Tensor, source: Tensor, alpha=1) -> Tensor:
+    """A copy of x with alpha times source's slices added at index [n] along `dim`."""
     axis = wrap_dim("index_add", dim, x.ndim)
+    if alpha != 1:
+        source = source * alpha
     if x.ndim == 0:
         return x + source.reshape(())
     where_to = as_index("index_add", index).reshape([-1 if d == axis else 1 for d in range(x.ndim)])
@@ -84,8 +86,12 @@ def index_add(x: Tensor, dim: Dim, index: Tensor, source: Tensor) -> Tensor:
 
 
 @index_add.pullback(saves="index")
-def _(ctx, x, dim, index, source):
-    return lambda g: (g, None, g.index_select(dim, index))
+def _(ctx, x, dim, index, source, alpha):
+    def back(g):
+        picked = g.index_select(dim, index) if x.ndim else g.expand(source.shape)
+        return g, None, picked if alpha == 1 else picked * alpha
+
+    return back
 
 
 @op("scatter", PRIMITIVE)
@@ -99,7 +105,9 @@ def _scatter(name: str, x: Tensor, dim: int, index: Tensor, src: Tensor) -> Tens
     index, src = as_index(name, index), cast_to(src, x.dtype)
     _check(name, x, index, axis)
     if src.ndim != index.ndim or any(i > s for i, s in zip(index.shape, src.shape, strict=True)):
-        raise ValueError(f"{name}: src {tuple(src.shape)} is smaller than index {tuple(index.shape)}")
+        raise ValueError(
+            f"{name}: src {tuple(src.shape)} is smaller than index {tuple(index.shape)}"
+        )
     if x.ndim == 0:
         one = (1,)
         return _scatter(name, x.reshape(one), 0, index.reshape(one), src.reshape(one)).reshape(())

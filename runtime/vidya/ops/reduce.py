@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .. import dtypes
 from ..dtypes import FLOAT, as_dtype, bool_, int64
 from ..schema import PRIMITIVE, op
-from .elementwise import cast, needs, where
+from .elementwise import abs, cast, needs, where
 from .rules import accumulation, as_floating, cast_to, kernel, reduced_shape, wrap_dim, wrap_dims
 
 if TYPE_CHECKING:
@@ -170,8 +170,10 @@ def _variance(x: Tensor, dim, correction, keepdim) -> Tensor:
     dims = wrap_dims("var", dim, x.ndim)
     n = math.prod(x.shape[d] for d in dims)
     centered = x - mean(x, dims, True)
+    if x.dtype.is_complex:
+        centered = abs(centered)
     total = sum(centered * centered, dim, keepdim)
-    return total * (1.0 / (n - correction)) if n > correction else total * math.nan
+    return total * (1.0 / (n - correction)) if n > correction else total / 0.0
 
 
 def _narrowed(x: Tensor, dtype: dtypes.dtype) -> Tensor:

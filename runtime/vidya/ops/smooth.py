@@ -1,0 +1,60 @@
+"""Smooth activations beyond sigmoid, silu and gelu."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..schema import op
+from .activation import sigmoid, softplus
+from .elementwise import abs, minimum, needs
+from .softmax import softmax
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+__all__ = ["logsigmoid", "mish", "softmin", "softsign", "tanhshrink"]
+
+
+@op("mish")
+def mish(x: Tensor) -> Tensor:
+    """x tanh(softplus(x)). (Misra, 2019)"""
+    needs("mish", x, (3,), "floats")
+    return x * softplus(x).tanh()
+
+
+@mish.pullback
+def _(ctx, x):
+    def back(g):
+        t = softplus(x).tanh()
+        return g * (t + x * sigmoid(x) * (1 - t * t))
+
+    return back
+
+
+@op("logsigmoid")
+def logsigmoid(x: Tensor) -> Tensor:
+    """log(sigmoid(x)) = min(x, 0) - log(1 + exp(-|x|))."""
+    needs("logsigmoid", x, (3,), "floats")
+    return minimum(x, 0) - (-abs(x)).exp().log1p()
+
+
+@logsigmoid.pullback
+def _(ctx, x):
+    return lambda g: g * sigmoid(-x)
+
+
+@op("softsign", fusable=False)
+def softsign(x: Tensor) -> Tensor:
+    """x / (1 + |x|)."""
+    return x / (1 + abs(x))
+
+
+@op("tanhshrink", fusable=False)
+def tanhshrink(x: Tensor) -> Tensor:
+    """x - tanh(x)."""
+    return x - x.tanh()
+
+
+def softmin(x: Tensor, dim: int, dtype=None) -> Tensor:
+    """softmax(-x) along `dim`."""
+    return softmax(-x, dim, dtype)

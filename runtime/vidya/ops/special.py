@@ -1,0 +1,283 @@
+"""Special functions, float -> float; integers become floats.
+
+Each is a decomposition that any device can run, good to its dtype's precision. A device may have a
+kernel of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from ..dtypes import FLOAT, float64
+from ..schema import op
+from .elementwise import abs, clamp, erf, isnan, log, maximum, needs, round, where
+from .rules import Operand, as_floating, promote
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+__all__ = [
+    "digamma", "erfinv", "expit", "i0", "i1", "lgamma", "logaddexp", "logaddexp2", "logit",
+    "polygamma", "sinc", "xlogy",
+]  # fmt: skip
+
+
+def _floating(name: str, x: Tensor) -> Tensor:
+    needs(name, x, (0, 1, 2, 3), "real numbers")
+    return x if x.dtype.category >= FLOAT else as_floating(x)
+
+
+def expit(x: Tensor) -> Tensor:
+    """1 / (1 + exp(-x)): the sigmoid."""
+    return x.sigmoid()
+
+
+@op("logit", fusable=False)
+def logit(x: Tensor, eps=None) -> Tensor:
+    """log(x / (1 - x)), with x first limited to [eps, 1 - eps] if eps is given."""
+    x = _floating("logit", x)
+    if eps is not None:
+        x = clamp(x, eps, 1 - eps)
+    return log(x / (1 - x))
+
+
+@op("sinc", fusable=False)
+def sinc(x: Tensor) -> Tensor:
+    """sin(pi x) / (pi x), and 1 at 0."""
+    zero = x == 0
+    turned = where(zero, 1.0, x * math.pi)
+    return where(zero, 1.0, turned.sin() / turned)
+
+
+# ---- logarithms of sums ----
+
+
+def _log_of_sum(name: str, doc: str, base: float):
+    scale = math.log(base)
+
+    def body(x: Tensor, other: Tensor) -> Tensor:
+        x, other = promote(x, other)
+        needs(name, x, (3,), "floats")
+        top = maximum(x, other)
+        gap = where(top == x, other - x, x - other)  # never above 0
+        smooth = (gap * scale).exp().log1p() / scale
+        return where((x == other) & (abs(x) == math.inf), x, top + smooth)
+
+    body.__doc__ = doc
+    made = op(name)(body)
+
+    def pullback(ctx, x, other):
+        gap = (other - x) * scale
+        return lambda g: (g / (1 + gap.exp()), g / (1 + (-gap).exp()))
+
+    made.pullback(pullback)
+    return made
+
+
+logaddexp = _log_of_sum("logaddexp", "log(exp(x) + exp(other)), without overflow.", math.e)
+logaddexp2 = _log_of_sum("logaddexp2", "log2(2 ** x + 2 ** other), without overflow.", 2.0)
+
+
+@op("xlogy")
+def xlogy(x: Operand, y: Operand) -> Tensor:
+    """x log(y), and 0 where x is 0 unless y is NaN."""
+    x, y = promote(x, y, floating=True)
+    return where(isnan(y), y, where(x == 0, 0.0, x * log(y)))
+
+
+@xlogy.pullback
+def _(ctx, x, y):
+    def back(g):
+        gx = gy = None
+        if ctx.needs[0]:
+            slope = log(y) if not isinstance(y, (int, float)) else (x * 0 + y).log()
+            gx = g * where((x == 0) & (y <= 0), 0.0, slope)
+        if ctx.needs[1]:
+            gy = g * x / y
+        return gx, gy
+
+    return back
+
+
+# ---- the inverse of erf ----
+
+_CENTRE = (
+    2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
+    -0.00125372503, -0.00417768164, 0.246640727, 1.50140941,
+)  # fmt: skip
+_TAIL = (
+    -0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
+    -0.0076224613, 0.00943887047, 1.00167406, 2.83297682,
+)  # fmt: skip
+
+
+def _horner(x: Tensor, coefficients: tuple[float, ...]) -> Tensor:
+    total = x * 0 + coefficients[0]
+    for c in coefficients[1:]:
+        total = total * x + c
+    return total
+
+
+@op("erfinv")
+def erfinv(x: Tensor) -> Tensor:
+    """The inverse of erf on [-1, 1]: infinite at the ends, NaN outside.
+
+    Giles' single-precision approximation (2010), in float64 with two steps of Newton's.
+    """
+    x = _floating("erfinv", x)
+    w = -log((1 - x) * (1 + x))
+    centre, tail = _horner(w - 2.5, _CENTRE), _horner(w.sqrt() - 3, _TAIL)
+    y = where(w < 5, centre, tail) * x
+    if x.dtype is float64:
+        for _ in range(2):
+            y = y - (erf(y) - x) / ((-(y * y)).exp() * (2 / math.sqrt(math.pi)))
+    ends = where(x == 1, math.inf, where(x == -1, -math.inf, math.nan))
+    return where(abs(x) < 1, y, ends)
+
+
+@erfinv.pullback(saves="out")
+def _(ctx, x):
+    return lambda g: g * (ctx.out * ctx.out).exp() * (math.sqrt(math.pi) / 2)
+
+
+# ---- the gamma function's family ----
+
+_STIRLING = (1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
+_DIGAMMA = (1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)
+_SHIFT = 10  # from there on the asymptotic series have 16 digits
+
+
+@op("lgamma")
+def lgamma(x: Tensor) -> Tensor:
+    """log |gamma(x)|, by Stirling's series; infinite at 0, -1, -2 ..."""
+    x = _floating("lgamma", x)
+    mirrored = x < 0.5
+    y = where(mirrored, 1 - x, x)
+    small = y < _SHIFT
+    product = where(small, y, 1.0)
+    for k in range(1, _SHIFT):
+        product = product * where(small, y + k, 1.0)
+    s = where(small, y + _SHIFT, y)
+    series = _horner(1 / (s * s), _STIRLING) / s
+    value = (s - 0.5) * log(s) - s + (series + 0.5 * math.log(2 * math.pi)) - log(product)
+    sine = ((x - round(x)) * math.pi).sin()
+    value = where(mirrored, math.log(math.pi) - log(abs(sine)) - value, value)
+    return where(abs(x) == math.inf, math.inf, value)
+
+
+@lgamma.pullback
+def _(ctx, x):
+    return lambda g: g * digamma(x)
+
+
+@op("digamma")
+def digamma(x: Tensor) -> Tensor:
+    """The derivative of lgamma; -inf at 0 (inf at -0.0), NaN at -1, -2 ..."""
+    x = _floating("digamma", x)
+    mirrored = x < 0.5
+    y = where(mirrored, 1 - x, x)
+    total = y * 0
+    for k in range(_SHIFT):
+        total = total + 1 / (y + k)
+    s = y + _SHIFT
+    square = 1 / (s * s)
+    value = log(s) - 0.5 / s - _horner(square, _DIGAMMA) * square - total
+    turned = (x - round(x)) * math.pi
+    value = where(mirrored, value - math.pi / turned.tan(), value)
+    value = where(x == math.inf, math.inf, value)
+    return where((x < 0) & (x == round(x)), math.nan, where(x == 0, -1 / x, value))
+
+
+@digamma.pullback
+def _(ctx, x):
+    return lambda g: g * polygamma(1, x)
+
+
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
+
+
+@op("polygamma")
+def _polygamma(x: Tensor, n) -> Tensor:
+    """The n-th derivative of digamma at x, n >= 1, by Euler and Maclaurin's sum."""
+    x = _floating("polygamma", x)
+    s = n + 1
+    mirrored = x < 0.5 if n == 1 else x != x
+    y = where(mirrored, 1 - x, x) if n == 1 else x
+    total = y**-s
+    for k in range(1, _SHIFT):
+        total = total + (y + k) ** -s
+    a = y + _SHIFT
+    total = total + a ** (1 - s) * (1 / (s - 1)) + a**-s * 0.5
+    factor, power = float(s), a ** (-s - 1)
+    for j, bernoulli in enumerate(_BERNOULLI, 1):
+        total = total + power * (bernoulli / math.factorial(2 * j) * factor)
+        factor *= (s + 2 * j - 1) * (s + 2 * j)
+        power = power / (a * a)
+    value = total * ((-1.0) ** (n + 1) * math.factorial(n))
+    if n > 1:
+        return value
+    sine = ((x - round(x)) * math.pi).sin()
+    return where(mirrored, (math.pi / sine) ** 2 - value, value)
+
+
+@_polygamma.pullback
+def _(ctx, x, n):
+    return lambda g: g * _polygamma(x, n + 1)
+
+
+def polygamma(n: int, x: Tensor) -> Tensor:
+    """The n-th derivative of digamma at x."""
+    if n < 0:
+        raise ValueError(f"polygamma: n must not be negative, got {n}")
+    return digamma(x) if n == 0 else _polygamma(x, n)
+
+
+# ---- Bessel functions ----
+
+_TURN = 20.0  # the power series up to there, the asymptotic one beyond
+
+
+def _bessel(x: Tensor, order: int) -> Tensor:
+    a = abs(x)
+    q = (clamp(a, None, _TURN) * 0.5) ** 2
+    series = q * 0 + 1
+    for k in range(42, 0, -1):
+        series = 1 + series * q * (1 / (k * (k + order)))
+    if order:
+        series = series * (clamp(a, None, _TURN) * 0.5)
+    far = clamp(a, _TURN)
+    mu = 4.0 * order * order
+    tail = far * 0 + 1
+    for k in range(24, 0, -1):
+        tail = 1 - tail * ((mu - (2 * k - 1) ** 2) / (8 * k)) / far
+    half = (far * 0.5).exp()  # exp(x) alone would overflow before the quotient does
+    return where(a <= _TURN, series, half * (half * tail / (far * (2 * math.pi)).sqrt()))
+
+
+@op("i0")
+def i0(x: Tensor) -> Tensor:
+    """The modified Bessel function of order 0."""
+    return _bessel(_floating("i0", x), 0)
+
+
+@i0.pullback
+def _(ctx, x):
+    return lambda g: g * i1(x)
+
+
+@op("i1")
+def i1(x: Tensor) -> Tensor:
+    """The modified Bessel function of order 1, the derivative of i0."""
+    x = _floating("i1", x)
+    value = _bessel(x, 1)
+    return where(x < 0, -value, value)
+
+
+@i1.pullback(saves="x out")
+def _(ctx, x):
+    def back(g):
+        zero = x == 0
+        return g * where(zero, 0.5, i0(x) - ctx.out / where(zero, 1.0, x))
+
+    return back
