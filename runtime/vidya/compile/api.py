@@ -15,8 +15,8 @@ from ..engine.build import build
 from ..engine.device import default_device, device
 from ..engine.trace import NoKernel, recording
 from ..errors import TraceError, UnsupportedError
-from . import passes as _passes
 from .capture import Capture
+from .pipeline import PASSES
 from .tree import flatten, unflatten
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -46,9 +46,9 @@ def compile(
     if function is None:
         return lambda f: compile(f, static_argnums=static_argnums, passes=passes)
     static = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
-    chosen = list(_passes.PASSES) if passes is None else list(passes)
-    if unknown := set(chosen) - set(_passes.PASSES):
-        raise ValueError(f"unknown pass {sorted(unknown)[0]!r}; passes: {', '.join(_passes.PASSES)}")
+    chosen = list(PASSES) if passes is None else list(passes)
+    if unknown := set(chosen) - set(PASSES):
+        raise ValueError(f"unknown pass {sorted(unknown)[0]!r}; passes: {', '.join(PASSES)}")
     return Compiled(function, frozenset(static), chosen)
 
 
@@ -97,7 +97,9 @@ class Compiled:
         axes = {stacked} if isinstance(stacked, int) else set(stacked)
         for i in axes:
             if args[i].shape[:1] != (n,):
-                raise ValueError(f"loop: stacked argument {i} is {tuple(args[i].shape)}, not [{n}, ...]")
+                raise ValueError(
+                    f"loop: stacked argument {i} is {tuple(args[i].shape)}, not [{n}, ...]"
+                )
         first = [a[0] if i in axes else a for i, a in enumerate(args)]
         tensors, numbers, entry = self._entry(tuple(first), {})
         if entry.replay is None or any(not isinstance(args[i], _core.TensorBase) for i in axes):
@@ -186,7 +188,9 @@ class Compiled:
                 except TraceError as error:
                     raise _located(error) from None
                 except NoKernel as error:
-                    raise UnsupportedError(f"{self.__name__} on {capture.device}: {error}") from None
+                    raise UnsupportedError(
+                        f"{self.__name__} on {capture.device}: {error}"
+                    ) from None
         finally:
             effects = capture.undo_grads()
         return self._finish_trace(capture, result, effects, begin)
@@ -214,7 +218,7 @@ class Compiled:
                 outputs.append(capture.symbol(grad))
             else:
                 grads.append((tensor, grad))
-        saved = {name: _passes.PASSES[name](capture, outputs) for name in self.passes}
+        saved = {name: PASSES[name](capture, outputs) for name in self.passes}
         plan = build(capture, tuple(outputs))
         replay = None
         if capture.device.core.strided and all(node.function is None for node in capture.nodes):

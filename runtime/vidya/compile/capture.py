@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-
 from ..engine.trace import Trace
 from ..errors import TraceError
 
@@ -105,5 +104,3 @@ class Capture(Trace):
             if after is not before:
                 effects.append((tensor, after))
         return effects
-
-

@@ -132,7 +132,8 @@ def in_place(trace: Trace, outputs: list[Any]) -> int:
         if source._meta_key != target._meta_key or not target.is_contiguous() or source._offset:
             continue
         maker = next(
-            (i for i in range(at - 1, -1, -1) if source._slot in slots(trace.nodes[i].outputs)), None
+            (i for i in range(at - 1, -1, -1) if source._slot in slots(trace.nodes[i].outputs)),
+            None,
         )
         if maker is None or not _may_write(trace, maker, at, source, target):
             continue
@@ -151,7 +152,11 @@ def _may_write(trace: Trace, maker: int, at: int, source: Any, target: Any) -> b
         return False
     for t in node.inputs:
         if t is not None and t._slot == target._slot:
-            if not node.caps & INPLACE or t._meta_key != target._meta_key or t._offset != target._offset:
+            if (
+                not node.caps & INPLACE
+                or t._meta_key != target._meta_key
+                or t._offset != target._offset
+            ):
                 return False
     if any(target._slot == t._slot for t in node.outputs):
         return False
@@ -163,9 +168,3 @@ def _may_write(trace: Trace, maker: int, at: int, source: Any, target: Any) -> b
 
 
 Pass = Callable[[Trace, list[Any]], int]
-PASSES: dict[str, Pass] = {
-    "dead_code": dead_code,
-    "common_subexpressions": common_subexpressions,
-    "scalars_from_fills": scalars_from_fills,
-    "in_place": in_place,
-}

@@ -239,7 +239,9 @@ def grad(
     assert found is not None
     if not allow_unused and any(g is None for g in found):
         unused = [i for i, g in enumerate(found) if g is None]
-        raise AutogradError(f"grad: the outputs do not depend on inputs {unused}; allow_unused=True")
+        raise AutogradError(
+            f"grad: the outputs do not depend on inputs {unused}; allow_unused=True"
+        )
     return tuple(found)
 
 

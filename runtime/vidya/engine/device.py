@@ -24,7 +24,7 @@ class device:
     name, BackendError where the plugin is missing or broken, with the remedy.
     """
 
-    __slots__ = ("type", "index", "core", "kernels")
+    __slots__ = ("core", "index", "kernels", "type")
     type: str
     index: int
     core: _core.Device

@@ -98,7 +98,9 @@ def weak_number(value: Any, like: Any) -> Any:
     """A Python number as a 0-d tensor that yields in promotion, as bodies expect it."""
     type_ = dtypes.as_dtype(type_of(value))
     if like.dtype.to_real() is dtypes.float64:  # 0.1 in float32 is not 0.1
-        type_ = {dtypes.float32: dtypes.float64, dtypes.complex64: dtypes.complex128}.get(type_, type_)
+        type_ = {dtypes.float32: dtypes.float64, dtypes.complex64: dtypes.complex128}.get(
+            type_, type_
+        )
     out = like.new_full((), value, type_)
     out._weak = True
     return out

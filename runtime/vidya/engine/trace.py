@@ -218,7 +218,6 @@ class Trace:
         node.outputs[made[0]] = target
         return True
 
-
     # ---- what only a capture of user code can do (vidya.compile) ----
 
     def capture(self, tensor: Any) -> Any:

@@ -1,0 +1,58 @@
+"""`ewise`: a program of element-wise instructions, one NumPy call each; the oracle of fusion."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .elementwise import ELEMENTWISE
+from .table import array_kernel
+
+
+def _erf(x):
+    return np.vectorize(math.erf, otypes=[np.float64])(x).astype(x.dtype)
+
+
+def _sigmoid(x):
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def _gelu_tanh(x):
+    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+_UFUNCS = {
+    "neg": np.negative, "abs": np.abs, "sign": np.sign, "floor": np.floor, "ceil": np.ceil,
+    "round": np.rint, "trunc": np.trunc, "sqrt": np.sqrt, "square": np.square, "exp": np.exp,
+    "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "sin": np.sin, "cos": np.cos,
+    "tanh": np.tanh, "reciprocal": np.reciprocal, "add": np.add, "sub": np.subtract,
+    "mul": np.multiply, "div": np.divide, "pow": np.power, "maximum": np.maximum,
+    "minimum": np.minimum, "eq": np.equal, "ne": np.not_equal, "lt": np.less,
+    "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+}  # fmt: skip
+_MORE = {
+    "rsqrt": lambda x: 1 / np.sqrt(x),
+    "erf": _erf,
+    "sigmoid": _sigmoid,
+    "relu": lambda x: np.maximum(x, 0),
+    "silu": lambda x: x * _sigmoid(x),
+    "gelu": lambda x: 0.5 * x * (1 + _erf(x * math.sqrt(0.5))),
+    "gelu_tanh": _gelu_tanh,
+    "where": lambda c, a, b: np.where(c != 0, a, b),
+}
+
+
+@array_kernel("ewise", "fb", ELEMENTWISE)
+def ewise(*inputs, program: str, results: tuple[int, ...]):
+    """The instructions in order; comparisons give 0 and 1."""
+    doubles = any(x.dtype == np.float64 for x in inputs)
+    wide = np.float64 if doubles else np.float32
+    registers = [np.asarray(x, dtype=wide) for x in inputs]
+    for line in program.split(";"):
+        name, *operands = line.split()
+        function = _UFUNCS.get(name) or _MORE[name]
+        value = function(*(registers[int(i)] for i in operands))
+        registers.append(np.asarray(value, dtype=wide))
+    return tuple(registers[i] for i in results)

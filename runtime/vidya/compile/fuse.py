@@ -1,0 +1,241 @@
+"""Element-wise fusion: chains of small kernels become one `ewise` kernel with a program.
+
+A group is a run of element-wise nodes of one shape, each using another's result. It is launched
+where its last member stood, so it may only grow while nobody else needs what it makes, and while
+nobody writes what it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import dtypes
+from ..engine.trace import Node, Trace
+from .passes import slots, writers
+
+_MOST_INPUTS, _MOST_OUTPUTS, _MOST_STEPS = 12, 4, 48
+_FLOATS = (dtypes.float32, dtypes.bfloat16, dtypes.float16, dtypes.bool_)
+_DOUBLES = (dtypes.float64, dtypes.bool_)
+
+# Kernels that are one instruction of the program, by name.
+_SIMPLE = {
+    "neg", "abs", "sign", "floor", "ceil", "round", "trunc", "sqrt", "rsqrt", "reciprocal",
+    "square", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf", "sigmoid", "relu",
+    "silu", "add", "sub", "mul", "div", "pow", "maximum", "minimum", "eq", "ne", "lt", "le", "gt",
+    "ge", "where",
+}  # fmt: skip
+
+
+class Program:
+    """Instructions "op a b c"; instruction i defines register n_inputs + i."""
+
+    def __init__(self) -> None:
+        self.inputs: list[Any] = []
+        self.steps: list[tuple[str, tuple[Any, ...]]] = []
+
+    def input(self, tensor: Any) -> tuple[str, int]:
+        for i, known in enumerate(self.inputs):
+            if _same(known, tensor):
+                return ("in", i)
+        self.inputs.append(tensor)
+        return ("in", len(self.inputs) - 1)
+
+    def step(self, op: str, *args: Any) -> tuple[str, int]:
+        self.steps.append((op, args))
+        return ("step", len(self.steps) - 1)
+
+    def register(self, ref: tuple[str, int]) -> int:
+        return ref[1] if ref[0] == "in" else len(self.inputs) + ref[1]
+
+    def text(self) -> str:
+        return ";".join(
+            " ".join([op, *(str(self.register(a)) for a in args)]) for op, args in self.steps
+        )
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a._slot == b._slot and a._meta_key == b._meta_key and a._offset == b._offset
+
+
+# Kernels that are several instructions.
+def _relu_backward(p: Program, node: Node, g: Any, y: Any) -> Any:
+    zero = p.step("sub", y, y)
+    return p.step("where", p.step("gt", y, zero), g, zero)
+
+
+def _sigmoid_backward(p: Program, node: Node, g: Any, y: Any) -> Any:
+    return p.step("mul", g, p.step("sub", y, p.step("square", y)))
+
+
+def _tanh_backward(p: Program, node: Node, g: Any, y: Any) -> Any:
+    return p.step("sub", g, p.step("mul", g, p.step("square", y)))
+
+
+def _silu_backward(p: Program, node: Node, g: Any, x: Any) -> Any:
+    s = p.step("sigmoid", x)  # g (s + x s - x s s)
+    xs = p.step("mul", x, s)
+    slope = p.step("sub", p.step("add", s, xs), p.step("mul", xs, s))
+    return p.step("mul", g, slope)
+
+
+def _gelu(p: Program, node: Node, x: Any) -> Any:
+    return p.step("gelu_tanh" if node.attrs.get("approximate") == "tanh" else "gelu", x)
+
+
+def _cast(p: Program, node: Node, x: Any) -> Any:
+    if node.outputs[0].dtype is dtypes.bool_:
+        return p.step("ne", x, p.step("sub", x, x))
+    return x  # registers are wide; storing rounds
+
+
+_EXPANDED: dict[str, Callable[..., Any]] = {
+    "relu_backward": _relu_backward,
+    "sigmoid_backward": _sigmoid_backward,
+    "tanh_backward": _tanh_backward,
+    "silu_backward": _silu_backward,
+    "gelu": _gelu,
+    "cast": _cast,
+}
+
+
+@dataclass
+class Group:
+    """Nodes that become one."""
+
+    shape: tuple[int, ...]
+    types: tuple[Any, ...]
+    members: list[int] = field(default_factory=list)
+    made: set[int] = field(default_factory=set)
+    reads: set[int] = field(default_factory=set)
+
+    def take(self, other: Group) -> None:
+        """Become one with another group, which is empty then."""
+        self.members = sorted(self.members + other.members)
+        self.made |= other.made
+        self.reads = (self.reads | other.reads) - self.made
+        other.members, other.made, other.reads = [], set(), set()
+
+
+def fuse(trace: Trace, outputs: list[Any]) -> int:
+    """Replace groups of element-wise nodes by `ewise` kernels; gives how many nodes that saved."""
+    if isinstance(trace.device.core.find("ewise", *_probe(trace)), str):
+        return 0
+    groups = _group(trace)
+    pinned = set(slots(outputs)) | {t._slot for _, t in trace.rebinds}
+    used_by: dict[int, set[int]] = {}
+    for i, node in enumerate(trace.nodes):
+        for s in slots(node.inputs):
+            used_by.setdefault(s, set()).add(i)
+    replaced: dict[int, Node] = {}
+    dropped: set[int] = set()
+    for group in groups:
+        members = set(group.members)
+        leaving = [
+            t
+            for i in group.members
+            for t in trace.nodes[i].outputs
+            if t._slot in pinned or used_by.get(t._slot, set()) - members
+        ]
+        node = _fused(trace, group, leaving)
+        if node is not None:
+            replaced[group.members[-1]] = node
+            dropped |= members
+    trace.nodes[:] = [
+        replaced.get(i, node)
+        for i, node in enumerate(trace.nodes)
+        if i in replaced or i not in dropped
+    ]
+    return len(dropped) - len(replaced)
+
+
+def _probe(trace: Trace) -> tuple[list[Any], list[Any], dict[str, Any]]:
+    x, y = trace.new((4,), dtypes.float32), trace.new((4,), dtypes.float32)
+    return [x], [y], {"program": "neg 0", "results": (1,)}
+
+
+def _fusable(node: Node) -> tuple[Any, ...] | None:
+    """The dtypes that the node's group may hold; None if it cannot be in one."""
+    if node.function is not None or (node.op not in _SIMPLE and node.op not in _EXPANDED):
+        return None
+    if len(node.outputs) != 1 or not node.outputs[0].is_contiguous() or node.outputs[0]._offset:
+        return None
+    tensors = [t for t in (*node.inputs, *node.outputs) if t is not None]
+    if node.op == "cast" and node.inputs[0].dtype is node.outputs[0].dtype:
+        return None
+    for types in (_FLOATS, _DOUBLES):
+        if all(t.dtype in types for t in tensors):
+            return types
+    return None
+
+
+def _group(trace: Trace) -> list[Group]:
+    many = writers(trace)
+    open_: list[Group] = []
+    done: list[Group] = []
+
+    def close(group: Group) -> None:
+        open_.remove(group)
+        if len(group.members) > 1:
+            done.append(group)
+
+    for i, node in enumerate(trace.nodes):
+        ins, outs = set(slots(node.inputs)), set(slots(node.outputs))
+        types = _fusable(node)
+        single = types is not None and all(many[s] == 1 for s in outs)
+        home: Group | None = None
+        if single:
+            shape = node.outputs[0].shape
+            for group in reversed(open_):
+                fits = group.shape == shape and group.types is types and _fits(group, node)
+                if group.made & ins and fits:
+                    if home is None:
+                        home = group
+                    elif len(home.members) + len(group.members) < _MOST_STEPS // 3:
+                        home.take(group)  # both end here, so they may as well be one
+        open_ = [g for g in open_ if g.members]
+        for group in [g for g in open_ if g is not home and (g.made & ins or g.reads & outs)]:
+            close(group)
+        if not single:
+            continue
+        if home is None:
+            home = Group(node.outputs[0].shape, types)
+            open_.append(home)
+        home.members.append(i)
+        home.made |= outs
+        home.reads |= ins - home.made
+    for group in list(open_):
+        close(group)
+    return done
+
+
+def _fits(group: Group, node: Node) -> bool:
+    """May the node join? What it takes from the group it takes whole, and there is room."""
+    for t in node.inputs:
+        if t is not None and t._slot in group.made:
+            if t.shape != group.shape or not t.is_contiguous() or t._offset:
+                return False
+    reads = group.reads | (set(slots(node.inputs)) - group.made)
+    return len(reads) <= _MOST_INPUTS - 4 and len(group.members) < _MOST_STEPS // 3
+
+
+def _fused(trace: Trace, group: Group, leaving: list[Any]) -> Node | None:
+    if not 1 <= len(leaving) <= _MOST_OUTPUTS:
+        return None
+    program = Program()
+    made: dict[int, Any] = {}
+    for i in group.members:
+        node = trace.nodes[i]
+        args = [made[t._slot] if t._slot in made else program.input(t) for t in node.inputs]
+        expand = _EXPANDED.get(node.op)
+        ref = expand(program, node, *args) if expand else program.step(node.op, *args)
+        made[node.outputs[0]._slot] = ref
+    if len(program.inputs) > _MOST_INPUTS or len(program.steps) > _MOST_STEPS:
+        return None
+    results = tuple(program.register(made[t._slot]) for t in leaving)
+    attrs = {"program": program.text(), "results": results}
+    found = trace.device.core.find("ewise", program.inputs, leaving, attrs)
+    if isinstance(found, str):
+        return None
+    return Node("ewise", list(program.inputs), list(leaving), attrs, *found)

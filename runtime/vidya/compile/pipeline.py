@@ -1,0 +1,14 @@
+"""The passes, in the order in which they run."""
+
+from __future__ import annotations
+
+from . import passes
+from .fuse import fuse
+
+PASSES: dict[str, passes.Pass] = {
+    "dead_code": passes.dead_code,
+    "common_subexpressions": passes.common_subexpressions,
+    "scalars_from_fills": passes.scalars_from_fills,
+    "fuse": fuse,
+    "in_place": passes.in_place,
+}

@@ -1,0 +1,130 @@
+"""The graph passes: random small graphs give the numbers of eager, with and without each pass."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import vidya
+from vidya.compile.pipeline import PASSES
+
+UNARY = ["neg", "abs", "tanh", "sigmoid", "relu", "square", "exp", "floor", "sign"]
+BINARY = ["add", "sub", "mul", "maximum", "minimum"]
+SHAPES = [(3, 5), (1, 5), (3, 1), (5,), ()]
+
+
+@st.composite
+def programs(draw):
+    """A list of steps on a growing stack of tensors; indices are taken modulo its size."""
+    kinds = st.sampled_from(["unary", "binary", "number", "reduce", "view", "where", "write"])
+    index = st.integers(0, 30)
+    steps = st.tuples(kinds, index, index, st.integers(0, 8))
+    return draw(st.lists(steps, min_size=3, max_size=14))
+
+
+def interpret(program, tensors):
+    stack = list(tensors)
+    for kind, i, j, k in program:
+        x, y = stack[i % len(stack)], stack[j % len(stack)]
+        if kind == "unary":
+            out = getattr(vidya, UNARY[k % len(UNARY)])(x.clamp(-4, 4))
+        elif kind == "binary":
+            out = getattr(vidya, BINARY[k % len(BINARY)])(x, y)
+        elif kind == "number":
+            out = x * (k - 3) + 0.5
+        elif kind == "reduce":
+            out = x.sum(-1, keepdim=True) if x.ndim else x.sum()
+        elif kind == "view":
+            out = x.mT if x.ndim == 2 else x.unsqueeze(0)
+            out = out if out.shape in ((3, 5), (1, 5), (5,), (3, 1)) else x
+        elif kind == "where":
+            out = vidya.where(x > y, x, y * 2)
+        else:
+            out = x * 1
+            with vidya.no_grad():
+                out.add_(1)
+        stack.append(out.clamp(-1e3, 1e3))
+    return tuple(stack[len(tensors) :])
+
+
+@settings(max_examples=40, deadline=None)
+@given(programs(), st.integers(0, 2**16))
+def test_random_graphs(device, program, seed):
+    rng = np.random.default_rng(seed)
+    tensors = [vidya.tensor(rng.normal(size=s).astype("f4"), device=device) for s in SHAPES]
+    with vidya.no_grad():
+        eager = interpret(program, tensors)
+        for passes in (None, (), ("fuse",), ("common_subexpressions", "in_place")):
+            compiled = vidya.compile(lambda *xs: interpret(program, xs), passes=passes)(*tensors)
+            for a, b in zip(compiled, eager, strict=True):
+                assert a.shape == b.shape and a.dtype is b.dtype
+                np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=2e-5, atol=2e-5)
+
+
+def counts(function, *args, passes=None):
+    compiled = vidya.compile(function, passes=passes)
+    compiled(*args)
+    (entry,) = compiled.entries.values()
+    return len(entry.capture.nodes), entry.saved
+
+
+@pytest.fixture
+def x(device):
+    return vidya.tensor(np.random.default_rng(0).normal(size=(4, 6)).astype("f4"), device=device)
+
+
+def test_dead_code_goes(x):
+    def f(x):
+        x.exp()
+        return x.sum()
+
+    n, saved = counts(f, x, passes=["dead_code"])
+    assert n == 1 and saved["dead_code"] == 1
+
+
+def test_equal_expressions_are_computed_once(x):
+    n, saved = counts(
+        lambda x: (x.exp().sum(), x.exp().sum(0)), x, passes=["common_subexpressions"]
+    )
+    assert n == 3 and saved["common_subexpressions"] == 1
+
+
+def test_an_expression_is_computed_anew_after_a_write(x):
+    def f(x):
+        first = x.sum()
+        x.add_(1)
+        return first, x.sum()
+
+    before = x.numpy().sum()
+    a, b = vidya.compile(f)(x)
+    np.testing.assert_allclose([a.item(), b.item()], [before, before + 24], rtol=1e-5)
+
+
+def test_a_chain_becomes_one_kernel(device, x):
+    n, saved = counts(lambda x: ((x * 2 + 1).tanh() - x).square(), x)
+    if saved["fuse"] == 0:
+        pytest.skip(f"{device} has no ewise kernel")
+    assert n == 1 and saved["fuse"] == 4
+
+
+def test_an_update_in_place_needs_no_copy(device, x):
+    if not vidya.device(device).info["strided"]:
+        pytest.skip("a device without strides takes the new memory over")
+
+    def double(x):
+        x.mul_(2)
+
+    n, saved = counts(double, x, passes=["in_place"])
+    assert n == 1 and saved["in_place"] == 1
+
+
+def test_every_pass_can_be_switched_off(x):
+    for name in PASSES:
+        others = [p for p in PASSES if p != name]
+        np.testing.assert_allclose(
+            vidya.compile(lambda x: (x * 2 + x.exp()).sum(1), passes=others)(x).numpy(),
+            (x * 2 + x.exp()).sum(1).numpy(),
+            rtol=1e-5,
+        )
