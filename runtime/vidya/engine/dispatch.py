@@ -206,8 +206,8 @@ def _device_of(definition: schema.OpDef, values: tuple) -> device:
     found: Any = None
     for param, value in zip(definition.params, values, strict=True):
         if param.kind == schema.ATTRIBUTE:
-            if isinstance(value, device):
-                found = found or value
+            if param.name == "device" and value is not None:
+                found = found or device(value)
             continue
         for t in value if param.kind == schema.LIST else (value,):
             if not isinstance(t, _core.TensorBase):
