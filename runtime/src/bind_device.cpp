@@ -122,8 +122,7 @@ py::object find(Device* d, const std::string& op, const std::vector<py::object>&
     if (status == VD_OK) return k;
     k->provider = d->backend;
     k->found.kernel = nullptr;
-    if (status != VD_UNSUPPORTED)
-      d->check(status, err, "find " + describe_call(call), provider);
+    if (status != VD_UNSUPPORTED) d->check(status, err, "find " + describe_call(call), provider);
     return nullptr;
   };
   KernelPtr found;
@@ -145,8 +144,9 @@ void bind_device(py::module_& m) {
       .def_readonly("distribution", &Backend::distribution)
       .def("count", backend_count)
       .def("open", open_device, py::return_value_policy::reference);
-  py::class_<Kernel, KernelPtr>(m, "Kernel")
-      .def_property_readonly("provider", [](Kernel& k) { return k.provider->distribution; });
+  py::class_<Kernel, KernelPtr>(m, "Kernel").def_property_readonly("provider", [](Kernel& k) {
+    return k.provider->distribution;
+  });
   py::class_<Device, std::unique_ptr<Device, py::nodelete>>(m, "Device")
       .def_readonly("name", &Device::name)
       .def_readonly("index", &Device::index)

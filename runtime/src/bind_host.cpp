@@ -20,8 +20,8 @@ py::object upload(Device* device, py::array array, py::handle dtype) {
   std::vector<int64_t> shape(array.shape(), array.shape() + array.ndim());
   Meta* meta = meta_intern(device, type, static_cast<int>(shape.size()), shape.data(), nullptr);
   bool strided = device->strided();
-  TensorObject* t = tensor_new(strided ? storage_new(device, meta->nbytes()) : storage_empty(device),
-                               meta, 0);
+  TensorObject* t =
+      tensor_new(strided ? storage_new(device, meta->nbytes()) : storage_empty(device), meta, 0);
   py::object owner = steal(t);
   vd_tensor v;
   fill_vd(t, &v);
@@ -142,8 +142,8 @@ py::object wrap_host(Device* device, py::array array, py::handle dtype) {
     if (array.strides(d) % size) raise(PyExc_ValueError, "its strides are no whole elements; copy");
     strides.push_back(array.strides(d) / size);
   }
-  Meta* meta = meta_intern(device, type, static_cast<int>(shape.size()), shape.data(),
-                           strides.data());
+  Meta* meta =
+      meta_intern(device, type, static_cast<int>(shape.size()), shape.data(), strides.data());
   Storage* s = storage_empty(device);
   s->buffer = const_cast<void*>(array.data());
   s->bytes = static_cast<uint64_t>(array.nbytes());

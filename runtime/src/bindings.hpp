@@ -21,17 +21,17 @@ inline TensorObject* tensor_arg(py::handle h) {
 }
 inline TensorObject* stored_arg(py::handle h) {
   TensorObject* t = tensor_arg(h);
-  if (!t->storage) raise("AutogradError", "this tensor has no memory: its scope ended, or it was not saved for "
-                            "backward");
+  if (!t->storage)
+    raise("AutogradError",
+          "this tensor has no memory: its scope ended, or it was not saved for "
+          "backward");
   if (t->storage->symbolic)
     raise("TraceError",
           "the values of a traced tensor are not known while tracing: no item(), numpy(), print "
           "or `if` on it");
   return t;
 }
-inline py::object steal(TensorObject* t) {
-  return py::reinterpret_steal<py::object>(as_object(t));
-}
+inline py::object steal(TensorObject* t) { return py::reinterpret_steal<py::object>(as_object(t)); }
 inline int dtype_arg(py::handle h) {
   int index = dtype_index(h.ptr());
   if (index < 0) throw PythonError();

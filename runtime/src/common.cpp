@@ -5,13 +5,20 @@
 namespace vidya {
 
 const DtypeInfo kDtypes[N_DTYPES] = {
-    {"bool", "bool", {VD_BOOL, 8, 1}, 1},          {"u8", "uint8", {VD_UINT, 8, 1}, 1},
-    {"u16", "uint16", {VD_UINT, 16, 1}, 2},        {"u32", "uint32", {VD_UINT, 32, 1}, 4},
-    {"u64", "uint64", {VD_UINT, 64, 1}, 8},        {"i8", "int8", {VD_INT, 8, 1}, 1},
-    {"i16", "int16", {VD_INT, 16, 1}, 2},          {"i32", "int32", {VD_INT, 32, 1}, 4},
-    {"i64", "int64", {VD_INT, 64, 1}, 8},          {"f16", "float16", {VD_FLOAT, 16, 1}, 2},
-    {"bf16", "bfloat16", {VD_BFLOAT, 16, 1}, 2},   {"f32", "float32", {VD_FLOAT, 32, 1}, 4},
-    {"f64", "float64", {VD_FLOAT, 64, 1}, 8},      {"c64", "complex64", {VD_COMPLEX, 64, 1}, 8},
+    {"bool", "bool", {VD_BOOL, 8, 1}, 1},
+    {"u8", "uint8", {VD_UINT, 8, 1}, 1},
+    {"u16", "uint16", {VD_UINT, 16, 1}, 2},
+    {"u32", "uint32", {VD_UINT, 32, 1}, 4},
+    {"u64", "uint64", {VD_UINT, 64, 1}, 8},
+    {"i8", "int8", {VD_INT, 8, 1}, 1},
+    {"i16", "int16", {VD_INT, 16, 1}, 2},
+    {"i32", "int32", {VD_INT, 32, 1}, 4},
+    {"i64", "int64", {VD_INT, 64, 1}, 8},
+    {"f16", "float16", {VD_FLOAT, 16, 1}, 2},
+    {"bf16", "bfloat16", {VD_BFLOAT, 16, 1}, 2},
+    {"f32", "float32", {VD_FLOAT, 32, 1}, 4},
+    {"f64", "float64", {VD_FLOAT, 64, 1}, 8},
+    {"c64", "complex64", {VD_COMPLEX, 64, 1}, 8},
     {"c128", "complex128", {VD_COMPLEX, 128, 1}, 16},
 };
 

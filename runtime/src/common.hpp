@@ -13,17 +13,32 @@ namespace vidya {
 
 // dtypes in the order of vidya/dtypes.py.
 enum Dtype : uint8_t {
-  BOOL, U8, U16, U32, U64, I8, I16, I32, I64, F16, BF16, F32, F64, C64, C128, N_DTYPES
+  BOOL,
+  U8,
+  U16,
+  U32,
+  U64,
+  I8,
+  I16,
+  I32,
+  I64,
+  F16,
+  BF16,
+  F32,
+  F64,
+  C64,
+  C128,
+  N_DTYPES
 };
 struct DtypeInfo {
-  const char* name;        // as in error texts: "f32"
-  const char* long_name;   // as in Python: "float32"
+  const char* name;       // as in error texts: "f32"
+  const char* long_name;  // as in Python: "float32"
   vd_dtype vd;
   int size;
 };
 extern const DtypeInfo kDtypes[N_DTYPES];
-int dtype_from_vd(vd_dtype d);  // -1 if vidya has none such
-PyObject* dtype_object(int dtype);       // borrowed; vidya.float32 ...
+int dtype_from_vd(vd_dtype d);            // -1 if vidya has none such
+PyObject* dtype_object(int dtype);        // borrowed; vidya.float32 ...
 int dtype_index(PyObject* dtype_object);  // -1 with a Python error set
 void register_dtypes(PyObject* sequence);
 

@@ -154,15 +154,17 @@ void Device::check(vd_status status, const vd_err& err, const std::string& what,
                      ", abi " + std::to_string(t.abi_major) + "." + std::to_string(t.abi_minor) +
                      ") " + what + ": " + (said.empty() ? "no reason given" : said);
   switch (status) {
-    case VD_UNSUPPORTED: raise("UnsupportedError", text);
+    case VD_UNSUPPORTED:
+      raise("UnsupportedError", text);
     case VD_INVALID:
       // An index out of range is what Python calls an IndexError.
-      raise(said.find("index") != std::string::npos ? PyExc_IndexError
-                                                                     : PyExc_ValueError,
-            text);
-    case VD_OOM: raise("OutOfMemoryError", text);
-    case VD_DEVICE: raise("DeviceError", text);
-    default: raise("BackendError", text + " (a bug in that backend: please report it there)");
+      raise(said.find("index") != std::string::npos ? PyExc_IndexError : PyExc_ValueError, text);
+    case VD_OOM:
+      raise("OutOfMemoryError", text);
+    case VD_DEVICE:
+      raise("DeviceError", text);
+    default:
+      raise("BackendError", text + " (a bug in that backend: please report it there)");
   }
 }
 

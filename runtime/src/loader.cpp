@@ -67,8 +67,8 @@ Backend* backend_from_library(const std::string& path, const std::string& distri
   if (!library) raise("BackendError", distribution + ": cannot load its library: " + dlerror());
   auto entry = reinterpret_cast<vd_backend_entry>(dlsym(library, VD_LIBRARY_SYMBOL));
   if (!entry)
-    raise("BackendError", distribution + ": " + path + " does not export " VD_LIBRARY_SYMBOL
-                              "(); it is no vidya backend");
+    raise("BackendError", distribution + ": " + path +
+                              " does not export " VD_LIBRARY_SYMBOL "(); it is no vidya backend");
   const vd_backend* table = entry();
   if (!table)
     raise("BackendError", distribution + ": " VD_LIBRARY_SYMBOL "() of " + path + " gave NULL");

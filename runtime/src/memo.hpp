@@ -76,8 +76,8 @@ class Memo {
     size_t n = static_cast<size_t>(k.n);
     return e.words.size() == n + k.more.size() &&
            !std::memcmp(e.words.data(), k.words, n * sizeof(uint64_t)) &&
-           (k.more.empty() || !std::memcmp(e.words.data() + n, k.more.data(),
-                                           k.more.size() * sizeof(uint64_t)));
+           (k.more.empty() ||
+            !std::memcmp(e.words.data() + n, k.more.data(), k.more.size() * sizeof(uint64_t)));
   }
   void place(size_t i) {
     size_t at = entries_[i].hash & mask_;

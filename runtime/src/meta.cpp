@@ -14,8 +14,7 @@ struct HashMeta {
 struct SameMeta {
   bool operator()(const Meta* a, const Meta* b) const {
     return a->hash == b->hash && a->dtype == b->dtype && a->ndim == b->ndim &&
-           a->device == b->device &&
-           !std::memcmp(a->dims, b->dims, sizeof(int64_t) * 2 * a->ndim);
+           a->device == b->device && !std::memcmp(a->dims, b->dims, sizeof(int64_t) * 2 * a->ndim);
   }
 };
 std::unordered_set<Meta*, HashMeta, SameMeta>& table() {
@@ -37,8 +36,8 @@ Meta* meta_intern(Device* device, int dtype, int ndim, const int64_t* shape,
   int64_t numel = 1;
   for (int d = 0; d < ndim; ++d) {
     if (shape[d] < 0)
-      raise(PyExc_ValueError, "negative size " + std::to_string(shape[d]) + " at dim " +
-                                  std::to_string(d));
+      raise(PyExc_ValueError,
+            "negative size " + std::to_string(shape[d]) + " at dim " + std::to_string(d));
     probe.dims[d] = shape[d];
     if (__builtin_mul_overflow(numel, shape[d], &numel) || numel > (int64_t{1} << 56))
       raise(PyExc_ValueError, "a tensor of that shape does not fit any memory");

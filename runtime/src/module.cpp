@@ -50,8 +50,9 @@ PYBIND11_MODULE(_core, m) {
   m.def("is_grad_enabled", [] { return t_grad_enabled; });
   m.def("set_trace", set_trace, "The trace that this thread's ops go to, or None; gives the old.");
   m.def("current_trace", current_trace);
-  m.def("modes", [] { return py::make_tuple(t_grad_enabled, t_autocast); },
-        "The modes of this thread that a plan depends on.");
+  m.def(
+      "modes", [] { return py::make_tuple(t_grad_enabled, t_autocast); },
+      "The modes of this thread that a plan depends on.");
   m.def("next_sequence", next_sequence, "The place of a new node in the order of recording.");
   m.def("begin_scope", scope_begin);
   m.def("end_scope", [](const std::vector<py::object>& kept) {
@@ -59,8 +60,9 @@ PYBIND11_MODULE(_core, m) {
     for (const auto& k : kept) set.insert(k.ptr());
     scope_end(set);
   });
-  m.def("set_autocast", [](int dtype) { return std::exchange(t_autocast, dtype); },
-        "The dtype index that autocast casts to in this thread, -1: off; gives the old one.");
+  m.def(
+      "set_autocast", [](int dtype) { return std::exchange(t_autocast, dtype); },
+      "The dtype index that autocast casts to in this thread, -1: off; gives the old one.");
   m.def("get_autocast", [] { return t_autocast; });
   m.def("clear_memos", clear_memos, "Forget every remembered plan.");
   bind_device(m);

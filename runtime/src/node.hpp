@@ -14,13 +14,12 @@ struct NodeInput {
 };
 
 struct NodeObject {
-  PyObject_HEAD
-  OpObject* op;
+  PyObject_HEAD OpObject* op;
   uint64_t sequence;
   int n_params;
-  PyObject** values;         // attributes and numbers per parameter; null where tensors are
-  int* first;                // per parameter: index of its first input, or -1
-  int* count;                // per parameter: tensors in its list, or -1 for a single one
+  PyObject** values;  // attributes and numbers per parameter; null where tensors are
+  int* first;         // per parameter: index of its first input, or -1
+  int* count;         // per parameter: tensors in its list, or -1 for a single one
   int n_inputs;
   NodeInput* inputs;
   int n_outputs;

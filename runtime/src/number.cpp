@@ -50,19 +50,34 @@ int64_t to_int(const Number& n) {
 
 void write_number(const Number& n, int dtype, unsigned char out[16]) {
   switch (dtype) {
-    case BOOL: return put<uint8_t>(out, n.kind <= Number::INT_ ? n.i != 0 : n.re != 0 || n.im != 0);
-    case U8: case I8: return put(out, static_cast<int8_t>(to_int(n)));
-    case U16: case I16: return put(out, static_cast<int16_t>(to_int(n)));
-    case U32: case I32: return put(out, static_cast<int32_t>(to_int(n)));
-    case U64: case I64: return put(out, to_int(n));
-    case F16: return put(out, sdk::float_to_f16(static_cast<float>(n.real())));
-    case BF16: return put(out, sdk::float_to_bf16(static_cast<float>(n.real())));
-    case F32: return put(out, static_cast<float>(n.real()));
-    case F64: return put(out, n.real());
+    case BOOL:
+      return put<uint8_t>(out, n.kind <= Number::INT_ ? n.i != 0 : n.re != 0 || n.im != 0);
+    case U8:
+    case I8:
+      return put(out, static_cast<int8_t>(to_int(n)));
+    case U16:
+    case I16:
+      return put(out, static_cast<int16_t>(to_int(n)));
+    case U32:
+    case I32:
+      return put(out, static_cast<int32_t>(to_int(n)));
+    case U64:
+    case I64:
+      return put(out, to_int(n));
+    case F16:
+      return put(out, sdk::float_to_f16(static_cast<float>(n.real())));
+    case BF16:
+      return put(out, sdk::float_to_bf16(static_cast<float>(n.real())));
+    case F32:
+      return put(out, static_cast<float>(n.real()));
+    case F64:
+      return put(out, n.real());
     case C64:
       return put(out, std::complex<float>(static_cast<float>(n.real()), static_cast<float>(n.im)));
-    case C128: return put(out, std::complex<double>(n.real(), n.im));
-    default: return;
+    case C128:
+      return put(out, std::complex<double>(n.real(), n.im));
+    default:
+      return;
   }
 }
 

@@ -28,9 +28,7 @@ std::unordered_set<OpObject*>& all_ops() {
 }
 std::string param_name(const Param& p) { return PyUnicode_AsUTF8(p.name); }
 
-bool is_number(PyObject* v) {
-  return PyFloat_Check(v) || PyLong_Check(v) || PyComplex_Check(v);
-}
+bool is_number(PyObject* v) { return PyFloat_Check(v) || PyLong_Check(v) || PyComplex_Check(v); }
 
 // ---- arguments ----
 
@@ -38,8 +36,7 @@ void bind(OpObject* op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnam
   const auto& params = *op->params;
   Py_ssize_t n = static_cast<Py_ssize_t>(params.size());
   if (nargs > n)
-    bad_call(op, "takes at most " + std::to_string(n) + " arguments, got " +
-                     std::to_string(nargs));
+    bad_call(op, "takes at most " + std::to_string(n) + " arguments, got " + std::to_string(nargs));
   for (Py_ssize_t i = 0; i < nargs; ++i) b->values[i] = args[i];
   for (Py_ssize_t i = nargs; i < n; ++i) b->values[i] = nullptr;
   Py_ssize_t n_kw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
@@ -50,14 +47,14 @@ void bind(OpObject* op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnam
     if (i == n)
       for (i = 0; i < n && PyUnicode_Compare(params[i].name, name); ++i) {
       }
-    if (i == n)
-      bad_call(op, "has no argument '" + std::string(PyUnicode_AsUTF8(name)) + "'");
+    if (i == n) bad_call(op, "has no argument '" + std::string(PyUnicode_AsUTF8(name)) + "'");
     if (b->values[i]) bad_call(op, "got argument '" + param_name(params[i]) + "' twice");
     b->values[i] = args[nargs + k];
   }
   for (Py_ssize_t i = nargs; i < n; ++i) {
     if (b->values[i]) continue;
-    if (!params[i].default_value) bad_call(op, "argument '" + param_name(params[i]) + "' is missing");
+    if (!params[i].default_value)
+      bad_call(op, "argument '" + param_name(params[i]) + "' is missing");
     b->values[i] = params[i].default_value;
   }
 }
@@ -129,8 +126,7 @@ void push_attribute(OpObject* op, const Param& p, PyObject* v, Key* key) {
     Py_ssize_t n = PySequence_Fast_GET_SIZE(v);
     key->push(TUPLE);
     key->push(static_cast<uint64_t>(n));
-    for (Py_ssize_t i = 0; i < n; ++i)
-      push_attribute(op, p, PySequence_Fast_GET_ITEM(v, i), key);
+    for (Py_ssize_t i = 0; i < n; ++i) push_attribute(op, p, PySequence_Fast_GET_ITEM(v, i), key);
   } else if (PyIndex_Check(v)) {  // NumPy's integers
     Ref i(checked(PyNumber_Index(v)));
     push_attribute(op, p, i.get(), key);
@@ -188,8 +184,8 @@ void classify(OpObject* op, Bound* b, Key* key, Keep* keep) {
     } else if (v == Py_None && p.kind != Param::TENSOR) {
       key->push(NONE);
     } else {
-      Ref t(checked(PyObject_CallFunctionObjArgs(g_convert, reinterpret_cast<PyObject*>(op),
-                                                 p.name, v, nullptr)));
+      Ref t(checked(PyObject_CallFunctionObjArgs(g_convert, reinterpret_cast<PyObject*>(op), p.name,
+                                                 v, nullptr)));
       if (!is_tensor(t.get())) bad_call(op, "cannot use argument '" + param_name(p) + "'");
       b->values[i] = t.get();
       add_tensor(b, as_tensor(t.get()), op);
@@ -230,7 +226,8 @@ void check_in_place(OpObject* op, const Bound& b) {
                                "write base[...] = value");
 }
 
-// While a plan is made: the call goes into it, and its symbolic results are recorded like real ones.
+// While a plan is made: the call goes into it, and its symbolic results are recorded like real
+// ones.
 PyObject* traced(OpObject* op, const Bound& b, bool record) {
   Ref result(call_back(g_trace, op, b));
   if (op->in_place) return Py_NewRef(b.values[0]);
@@ -414,9 +411,9 @@ PyType_Slot kSlots[] = {{Py_tp_new, reinterpret_cast<void*>(tp_new)},
                         {Py_tp_members, kMembers},
                         {0, nullptr}};
 
-PyType_Spec kSpec = {
-    "vidya._core.Op", sizeof(OpObject), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR, kSlots};
+PyType_Spec kSpec = {"vidya._core.Op", sizeof(OpObject), 0,
+                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
+                     kSlots};
 
 }  // namespace
 

@@ -33,19 +33,18 @@ struct Bound {
 class Memo;
 
 struct OpObject {
-  PyObject_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_HEAD vectorcallfunc vectorcall;
   PyObject* name;
   PyObject* definition;  // the Python OpDef
   std::vector<Param>* params;
   Memo* memo;
-  uint64_t saves;         // bit i: parameter i is saved for backward
+  uint64_t saves;  // bit i: parameter i is saved for backward
   bool saves_outputs;
-  bool has_pullback;      // else gradients come from differentiating the body
-  bool differentiable;    // else results carry no history
-  bool in_place;          // returns its first argument
-  bool autocast;          // under autocast its float32 tensors are cast first
-  PyObject* dict;         // __doc__, __signature__ ...
+  bool has_pullback;    // else gradients come from differentiating the body
+  bool differentiable;  // else results carry no history
+  bool in_place;        // returns its first argument
+  bool autocast;        // under autocast its float32 tensors are cast first
+  PyObject* dict;       // __doc__, __signature__ ...
 };
 
 extern PyTypeObject* OpType;
@@ -57,7 +56,7 @@ void set_callbacks(PyObject* resolve, PyObject* trace, PyObject* decompose, PyOb
                    PyObject* cast);
 PlanPtr plan_of(PyObject* object);  // unwraps a _core.Plan
 
-extern thread_local int t_autocast;      // the dtype of autocast in this thread, or -1
+extern thread_local int t_autocast;     // the dtype of autocast in this thread, or -1
 extern thread_local PyObject* t_trace;  // the trace this thread records into, or null
 void clear_memos();
 

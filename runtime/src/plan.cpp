@@ -60,8 +60,7 @@ bool launch(const Step& step, const Slots& slots, const Number* numbers, uint64_
   }
   const Kernel& k = *step.kernel;
   failure->err.text[0] = 0;
-  vd_status status =
-      k.provider->table.run(k.device->handle, k.found.kernel, &call, &failure->err);
+  vd_status status = k.provider->table.run(k.device->handle, k.found.kernel, &call, &failure->err);
   if (status != VD_OK) {
     failure->status = status;
     failure->what = describe_call(call);
@@ -107,8 +106,8 @@ void call_python(const Step& step, Slots& slots, const Number* numbers) {
   bool single = is_tensor(result.get());
   Py_ssize_t n = static_cast<Py_ssize_t>(step.outputs.size());
   if (!single && (!PyTuple_Check(result.get()) || PyTuple_GET_SIZE(result.get()) != n))
-    raise(PyExc_TypeError, "the Python kernel for " + step.op + " must return " +
-                               std::to_string(n) + " tensor(s)");
+    raise(PyExc_TypeError,
+          "the Python kernel for " + step.op + " must return " + std::to_string(n) + " tensor(s)");
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyObject* item = single ? result.get() : PyTuple_GET_ITEM(result.get(), i);
     const Operand& o = step.outputs[static_cast<size_t>(i)];
@@ -189,8 +188,8 @@ void Plan::run(TensorObject* const* tensors, PyObject* const* numbers_in,
   }
   bool strided = device->strided();
   for (; slots.n < n; ++slots.n) {
-    slots.storage[slots.n] = strided ? storage_new(device, blocks[slots.n - n_in])
-                                     : storage_empty(device);
+    slots.storage[slots.n] =
+        strided ? storage_new(device, blocks[slots.n - n_in]) : storage_empty(device);
     slots.base[slots.n] = 0;
   }
   Number* numbers = nullptr;

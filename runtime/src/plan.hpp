@@ -57,7 +57,7 @@ Number evaluate_expression(const ScalarSpec& spec, const Number* numbers);
 
 struct Step {
   std::string op;
-  KernelPtr kernel;        // null: a Python step
+  KernelPtr kernel;  // null: a Python step
   AttrsPtr attrs;
   PyObject* function = nullptr;  // Python step: function(*tensors) -> tensors
   std::vector<Operand> inputs, outputs;
@@ -66,13 +66,13 @@ struct Step {
 
 struct Plan {
   Device* device = nullptr;
-  std::vector<Meta*> inputs;      // slots 0 .. n-1
-  std::vector<uint64_t> blocks;   // further slots: memory of the plan's own, in bytes
+  std::vector<Meta*> inputs;     // slots 0 .. n-1
+  std::vector<uint64_t> blocks;  // further slots: memory of the plan's own, in bytes
   std::vector<ScalarSpec> scalars;
   std::vector<Step> steps;
   std::vector<Operand> outputs;
-  std::vector<int> mutated;                    // inputs whose memory is written
-  std::vector<std::pair<int, int>> rebinds;    // (input, slot): the input takes over that buffer
+  std::vector<int> mutated;                  // inputs whose memory is written
+  std::vector<std::pair<int, int>> rebinds;  // (input, slot): the input takes over that buffer
   bool returns_tuple = false;
   bool releases_gil = false;
 

@@ -125,7 +125,8 @@ py::array contiguous_bytes(const vd_tensor& t, const void* data, bool copy) {
   for (int d = 0; d < t.ndim; ++d) n *= t.shape[d];
   std::vector<py::ssize_t> shape{n * kDtypes[dtype_from_vd(t.dtype)].size}, strides{1};
   py::dtype u8 = py::dtype::of<uint8_t>();
-  return copy ? py::array(u8, shape, strides, data) : py::array(u8, shape, strides, data, py::none());
+  return copy ? py::array(u8, shape, strides, data)
+              : py::array(u8, shape, strides, data, py::none());
 }
 
 void set_buffer(vd_tensor* t, py::object object) {
@@ -235,11 +236,11 @@ vd_status download(void* device, const vd_tensor* src, void* dst, vd_err* err) {
       return VD_OK;
     }
     py::object told = d->object.attr("download")(view_for(*src));
-    py::array got = py::array::ensure(
-        py::module_::import("numpy").attr("ascontiguousarray")(told));
+    py::array got = py::array::ensure(py::module_::import("numpy").attr("ascontiguousarray")(told));
     if (!got || got.nbytes() != bytes.nbytes())
-      return say(err, VD_INTERNAL, "download gave " + std::to_string(got ? got.nbytes() : 0) +
-                                       " bytes, not " + std::to_string(bytes.nbytes()));
+      return say(err, VD_INTERNAL,
+                 "download gave " + std::to_string(got ? got.nbytes() : 0) + " bytes, not " +
+                     std::to_string(bytes.nbytes()));
     std::memcpy(dst, got.data(), static_cast<size_t>(got.nbytes()));
     return VD_OK;
   });
@@ -312,9 +313,9 @@ vd_status run(void* device, void* kernel, const vd_call* call, vd_err* err) {
     if (!k->allocates) return VD_OK;
     auto buffers = result.cast<py::sequence>();
     if (static_cast<int>(buffers.size()) != call->n_outputs)
-      return say(err, VD_INTERNAL, "the kernel gave " + std::to_string(buffers.size()) +
-                                       " buffers for " + std::to_string(call->n_outputs) +
-                                       " outputs");
+      return say(err, VD_INTERNAL,
+                 "the kernel gave " + std::to_string(buffers.size()) + " buffers for " +
+                     std::to_string(call->n_outputs) + " outputs");
     for (int i = 0; i < call->n_outputs; ++i) set_buffer(&call->outputs[i], buffers[i]);
     return VD_OK;
   });

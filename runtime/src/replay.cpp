@@ -88,8 +88,7 @@ void Replay::evaluate(PyObject* const* given) {
 }
 
 void Replay::run(int64_t times, TensorObject* const* arguments, const std::vector<bool>& stacked,
-                 PyObject* const* numbers, size_t n_numbers,
-                 std::vector<TensorObject*>* results) {
+                 PyObject* const* numbers, size_t n_numbers, std::vector<TensorObject*>* results) {
   const Plan& plan = *plan_;
   Device* device = plan.device;
   int n_in = static_cast<int>(plan.inputs.size()), n_args = n_arguments();

@@ -13,7 +13,7 @@ class Replay {
   Replay(const Replay&) = delete;
 
   int n_arguments() const { return static_cast<int>(plan_->inputs.size() - captured_.size()); }
-  bool fresh() const;  // do the captured tensors still look as they did?
+  bool fresh() const;              // do the captured tensors still look as they did?
   TensorObject* kept(int output);  // new reference
   // Runs `times` times. Stacked arguments advance by one slice a run; results of run i go to slice
   // i of the stacked results. With times < 0: once, nothing stacked. numbers: one row per run.
@@ -33,11 +33,11 @@ class Replay {
 
   PlanPtr plan_;
   std::vector<TensorObject*> captured_;
-  std::vector<Storage*> own_;        // per block; null where each run needs a new one
-  std::vector<int> escaping_;        // blocks that leave with the results
-  std::vector<int> output_slots_;    // slot of each output that is not kept
+  std::vector<Storage*> own_;      // per block; null where each run needs a new one
+  std::vector<int> escaping_;      // blocks that leave with the results
+  std::vector<int> output_slots_;  // slot of each output that is not kept
   std::vector<bool> is_kept_;
-  std::vector<vd_tensor> tensors_;   // operands of all steps, one after another
+  std::vector<vd_tensor> tensors_;  // operands of all steps, one after another
   std::vector<vd_call> calls_;
   std::vector<Patch> patches_;
   std::vector<ScalarPatch> scalar_patches_;

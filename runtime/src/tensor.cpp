@@ -81,9 +81,7 @@ PyObject* get_device(PyObject* self, void*) {
   return Py_NewRef(as_tensor(self)->meta->device->object);
 }
 PyObject* get_ndim(PyObject* self, void*) { return PyLong_FromLong(as_tensor(self)->meta->ndim); }
-PyObject* get_offset(PyObject* self, void*) {
-  return PyLong_FromLongLong(as_tensor(self)->offset);
-}
+PyObject* get_offset(PyObject* self, void*) { return PyLong_FromLongLong(as_tensor(self)->offset); }
 PyObject* get_version(PyObject* self, void*) {
   auto* s = as_tensor(self)->storage;
   return PyLong_FromUnsignedLong(s ? s->version : 0);
@@ -93,9 +91,7 @@ PyObject* get_slot(PyObject* self, void*) {
   if (!s || !s->symbolic) Py_RETURN_NONE;
   return PyLong_FromLong(s->slot);
 }
-PyObject* get_meta_key(PyObject* self, void*) {
-  return PyLong_FromVoidPtr(as_tensor(self)->meta);
-}
+PyObject* get_meta_key(PyObject* self, void*) { return PyLong_FromVoidPtr(as_tensor(self)->meta); }
 PyObject* get_saved(PyObject* self, void*) {
   return PyBool_FromLong(as_tensor(self)->storage != nullptr);
 }
@@ -166,8 +162,8 @@ int set_grad(PyObject* self, PyObject* value, void*) {
     }
     if (value) as_tensor(value)->flags |= KEEP;
     if (t_trace) {  // an effect of the traced function: it is to happen at every replay
-      Ref told(checked(PyObject_CallMethod(t_trace, "grad_set", "OO", self,
-                                           value ? value : Py_None)));
+      Ref told(
+          checked(PyObject_CallMethod(t_trace, "grad_set", "OO", self, value ? value : Py_None)));
     }
     Py_XINCREF(value);
     Py_XSETREF(t->grad, value);
@@ -281,8 +277,7 @@ void tensor_init_type(PyObject* module) {
 }
 
 void set_tensor_class(PyObject* cls) {
-  if (!PyType_Check(cls) ||
-      !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), TensorBaseType))
+  if (!PyType_Check(cls) || !PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls), TensorBaseType))
     raise(PyExc_TypeError, "the tensor class must derive from TensorBase");
   g_class = reinterpret_cast<PyTypeObject*>(Py_NewRef(cls));
 }

@@ -16,7 +16,7 @@ struct Meta {
   Device* device;
   int64_t numel;
   size_t hash;
-  PyObject* shape_tuple;  // made at first use
+  PyObject* shape_tuple;          // made at first use
   int64_t dims[2 * VD_MAX_NDIM];  // ndim sizes, then ndim strides (elements)
 
   const int64_t* shape() const { return dims; }
@@ -68,8 +68,8 @@ enum TensorFlags : uint32_t {
 };
 
 struct TensorObject {
-  PyObject_HEAD
-  Storage* storage;  // null: a value that was not saved for backward; only its meta is known
+  PyObject_HEAD Storage*
+      storage;  // null: a value that was not saved for backward; only its meta is known
   Meta* meta;
   int64_t offset;  // bytes
   uint32_t flags;
@@ -86,9 +86,7 @@ void set_tensor_class(PyObject* cls);
 PyTypeObject* tensor_class();
 
 inline bool is_tensor(PyObject* object) { return PyObject_TypeCheck(object, TensorBaseType); }
-inline TensorObject* as_tensor(PyObject* object) {
-  return reinterpret_cast<TensorObject*>(object);
-}
+inline TensorObject* as_tensor(PyObject* object) { return reinterpret_cast<TensorObject*>(object); }
 inline PyObject* as_object(TensorObject* t) { return reinterpret_cast<PyObject*>(t); }
 
 // Steals storage and meta. New reference; throws.

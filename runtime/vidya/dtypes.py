@@ -11,7 +11,7 @@ BOOL, UINT, INT, FLOAT, COMPLEX = range(5)  # categories, in the order of promot
 class dtype:
     """An element type.  `index` is `_core`'s number for it, `np` the NumPy equivalent."""
 
-    __slots__ = ("index", "name", "itemsize", "category", "np")
+    __slots__ = ("category", "index", "itemsize", "name", "np")
 
     def __init__(self, index: int, name: str, category: int, np_type) -> None:
         self.index = index
@@ -101,7 +101,12 @@ def as_dtype(value) -> dtype:
         return value
     if isinstance(value, str):
         return by_name(value)
-    python = {bool: bool_, int: int64, float: default_float(), complex: default_float().to_complex()}
+    python = {
+        bool: bool_,
+        int: int64,
+        float: default_float(),
+        complex: default_float().to_complex(),
+    }
     if isinstance(value, type) and value in python:
         return python[value]
     try:

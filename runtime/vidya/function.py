@@ -97,7 +97,8 @@ class _Node:
 
     def back(self, *grads: Any) -> Any:
         filled = [
-            g if g is not None else _zeros(*meta) for g, meta in zip(grads, self.outputs, strict=True)
+            g if g is not None else _zeros(*meta)
+            for g, meta in zip(grads, self.outputs, strict=True)
         ]
         result = self._cls.backward(self._context, *filled)
         return result if isinstance(result, tuple) else (result,)

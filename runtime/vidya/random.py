@@ -147,5 +147,3 @@ def randperm(n: int, *, device: Any = None, generator: Generator | None = None) 
     key, offset = _take(generator, 2 * n)
     bits = ops.random_bits(key, offset, (2, n), _target(device)).to(dtypes.int64)
     return ((bits[0] << 31) ^ bits[1]).argsort(0)
-
-

@@ -35,7 +35,7 @@ REGISTRY: dict[str, OpDef] = {}
 class Param:
     """One parameter of an op."""
 
-    __slots__ = ("name", "kind", "annotation", "default", "required")
+    __slots__ = ("annotation", "default", "kind", "name", "required")
 
     def __init__(self, parameter: inspect.Parameter) -> None:
         self.name = parameter.name

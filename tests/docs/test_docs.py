@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 import vidya
 from vidya.backends import hookspecs
 from vidya.schema import COMPOSITE, PRIMITIVE, REGISTRY

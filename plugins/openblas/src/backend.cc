@@ -18,7 +18,8 @@
 
 namespace vob {
 
-Device::Device(int threads) : pool(threads), simd(choose_simd(std::getenv("VIDYA_SIMD"), &simd_name)) {
+Device::Device(int threads)
+    : pool(threads), simd(choose_simd(std::getenv("VIDYA_SIMD"), &simd_name)) {
   if (simd && std::strcmp(simd_name, "avx512") == 0) bf16 = bf16_kernels();
   add_elementwise(table);
   add_cast(table);
@@ -40,14 +41,14 @@ namespace {
 
 constexpr uint64_t kHuge = 2 << 20;
 
-Device &as_device(void *p) { return *static_cast<Device *>(p); }
+Device& as_device(void* p) { return *static_cast<Device*>(p); }
 
 /* VIDYA_NUM_THREADS, else OMP_NUM_THREADS, else the cores this process may use. */
-vd_status thread_count(int *n, vd_err *err) {
-  for (const char *name : {"VIDYA_NUM_THREADS", "OMP_NUM_THREADS"}) {
-    const char *text = std::getenv(name);
+vd_status thread_count(int* n, vd_err* err) {
+  for (const char* name : {"VIDYA_NUM_THREADS", "OMP_NUM_THREADS"}) {
+    const char* text = std::getenv(name);
     if (!text || !*text) continue;
-    char *end;
+    char* end;
     long value = std::strtol(text, &end, 10);
     if (value < 1 || value > 1024 || (*end && *end != ','))
       return fail(err, VD_DEVICE, "%s=%s is no number of threads: set it to 1 .. 1024", name, text);
@@ -67,11 +68,11 @@ vd_status thread_count(int *n, vd_err *err) {
 
 std::string cpu_name() {
   std::string name = "CPU";
-  if (FILE *f = std::fopen("/proc/cpuinfo", "r")) {
+  if (FILE* f = std::fopen("/proc/cpuinfo", "r")) {
     char line[512];
     while (std::fgets(line, sizeof line, f)) {
       if (std::strncmp(line, "model name", 10) != 0) continue;
-      if (const char *colon = std::strchr(line, ':')) name = colon + 2;
+      if (const char* colon = std::strchr(line, ':')) name = colon + 2;
       while (!name.empty() && name.back() == '\n') name.pop_back();
       break;
     }
@@ -80,12 +81,12 @@ std::string cpu_name() {
   return name;
 }
 
-vd_status count_devices(void *, int32_t *n, vd_err *) {
+vd_status count_devices(void*, int32_t* n, vd_err*) {
   *n = 1;
   return VD_OK;
 }
 
-vd_status open_device(void *, int32_t index, void **device, vd_err *err) {
+vd_status open_device(void*, int32_t index, void** device, vd_err* err) {
   if (index != 0)
     return fail(err, VD_DEVICE, "openblas has one device, number 0; there is no number %d", index);
   try {
@@ -100,20 +101,20 @@ vd_status open_device(void *, int32_t index, void **device, vd_err *err) {
     if (vd_status s = d->blas.load(err)) return s;
     *device = d.release();
     return VD_OK;
-  } catch (const std::exception &e) {
+  } catch (const std::exception& e) {
     return fail(err, VD_INTERNAL, "openblas: %s", e.what());
   }
 }
 
-void close_device(void *device) { delete static_cast<Device *>(device); }
+void close_device(void* device) { delete static_cast<Device*>(device); }
 
 /* OpenBLAS took kernels for an older CPU than this one, at half the speed or less. */
-bool blas_is_slow(const char *core) {
-  auto among = [&](std::initializer_list<const char *> names) {
+bool blas_is_slow(const char* core) {
+  auto among = [&](std::initializer_list<const char*> names) {
     return std::any_of(names.begin(), names.end(),
-                       [&](const char *n) { return strcasecmp(core, n) == 0; });
+                       [&](const char* n) { return strcasecmp(core, n) == 0; });
   };
-  const char *level = "";
+  const char* level = "";
   choose_simd(nullptr, &level);
   const bool avx512 = among({"SkylakeX", "Cooperlake", "SapphireRapids"});
   if (std::strcmp(level, "avx512") == 0) return !avx512;
@@ -121,25 +122,26 @@ bool blas_is_slow(const char *core) {
   return false;
 }
 
-vd_status device_info(void *device, vd_info *info, vd_err *) {
-  Device &d = as_device(device);
+vd_status device_info(void* device, vd_info* info, vd_err*) {
+  Device& d = as_device(device);
   info->flags = VD_DEVICE_STRIDED | VD_DEVICE_HOST_MEMORY;
   std::snprintf(info->name, sizeof info->name, "%s", cpu_name().c_str());
   std::snprintf(info->detail, sizeof info->detail, "OpenBLAS core %s, SIMD %s%s, %d threads%s",
                 d.blas.core, d.simd_name, d.bf16 ? " with bf16" : "", d.pool.threads(),
-                blas_is_slow(d.blas.core) ? "; that core is below this CPU: unset OPENBLAS_CORETYPE "
-                                            "or pip install --upgrade scipy-openblas32"
-                                          : "");
+                blas_is_slow(d.blas.core)
+                    ? "; that core is below this CPU: unset OPENBLAS_CORETYPE "
+                      "or pip install --upgrade scipy-openblas32"
+                    : "");
   info->memory_bytes = uint64_t(sysconf(_SC_PHYS_PAGES)) * uint64_t(sysconf(_SC_PAGESIZE));
   info->alignment = 1;
   info->threads = d.pool.threads();
   return VD_OK;
 }
 
-vd_status sync_device(void *, vd_err *) { return VD_OK; }  // run returns when the work is done
+vd_status sync_device(void*, vd_err*) { return VD_OK; }  // run returns when the work is done
 
-vd_status alloc_bytes(void *, uint64_t bytes, vd_buffer *buffer, vd_err *err) {
-  void *p = nullptr;
+vd_status alloc_bytes(void*, uint64_t bytes, vd_buffer* buffer, vd_err* err) {
+  void* p = nullptr;
   const bool big = bytes >= kHuge;
   const uint64_t size = big ? (bytes + kHuge - 1) / kHuge * kHuge : std::max<uint64_t>(bytes, 64);
   if (bytes > (uint64_t(1) << 62) || posix_memalign(&p, big ? kHuge : 64, size) != 0)
@@ -152,29 +154,29 @@ vd_status alloc_bytes(void *, uint64_t bytes, vd_buffer *buffer, vd_err *err) {
   return VD_OK;
 }
 
-void free_bytes(void *, vd_buffer buffer) { std::free(buffer); }
+void free_bytes(void*, vd_buffer buffer) { std::free(buffer); }
 
-vd_status upload(void *, vd_tensor *dst, const void *src, vd_err *) {
+vd_status upload(void*, vd_tensor* dst, const void* src, vd_err*) {
   const size_t bytes = size_t(sdk::numel(*dst) * sdk::size_of(sdk::dtype_of(dst->dtype)));
   if (bytes) std::memcpy(sdk::data(*dst), src, bytes);
   return VD_OK;
 }
 
-vd_status download(void *, const vd_tensor *src, void *dst, vd_err *) {
+vd_status download(void*, const vd_tensor* src, void* dst, vd_err*) {
   const size_t bytes = size_t(sdk::numel(*src) * sdk::size_of(sdk::dtype_of(src->dtype)));
   if (bytes) std::memcpy(dst, sdk::data(*src), bytes);
   return VD_OK;
 }
 
-vd_status copy_tensor(void *, vd_tensor *dst, const vd_tensor *src, vd_err *) {
+vd_status copy_tensor(void*, vd_tensor* dst, const vd_tensor* src, vd_err*) {
   const size_t bytes = size_t(sdk::numel(*src) * sdk::size_of(sdk::dtype_of(src->dtype)));
   if (bytes) std::memmove(sdk::data(*dst), sdk::data(*src), bytes);
   return VD_OK;
 }
 
 /* What every kernel may rely on: known dtypes, ranks and sizes that make sense. */
-vd_status check(const vd_call &call, vd_err *err) {
-  auto one = [&](const vd_tensor &t, const char *what, int i) -> vd_status {
+vd_status check(const vd_call& call, vd_err* err) {
+  auto one = [&](const vd_tensor& t, const char* what, int i) -> vd_status {
     if (sdk::absent(t)) return VD_OK;
     if (sdk::dtype_of(t.dtype) == DType::Unknown)
       return fail(err, VD_UNSUPPORTED, "openblas knows no dtype {code %d, bits %d, lanes %d}",
@@ -197,9 +199,9 @@ vd_status check(const vd_call &call, vd_err *err) {
   return VD_OK;
 }
 
-vd_status find_kernel(void *device, const vd_call *call, vd_kernel *out, vd_err *err) {
-  Device &d = as_device(device);
-  const Make *make = call->op ? d.table.get(call->op) : nullptr;
+vd_status find_kernel(void* device, const vd_call* call, vd_kernel* out, vd_err* err) {
+  Device& d = as_device(device);
+  const Make* make = call->op ? d.table.get(call->op) : nullptr;
   if (!make)
     return fail(err, VD_UNSUPPORTED, "openblas has no kernel for %s", call->op ? call->op : "?");
   if (vd_status s = check(*call, err)) return s;
@@ -209,22 +211,22 @@ vd_status find_kernel(void *device, const vd_call *call, vd_kernel *out, vd_err 
     out->caps = kernel->caps;
     out->kernel = kernel.release();
     return VD_OK;
-  } catch (const std::bad_alloc &) {
+  } catch (const std::bad_alloc&) {
     return fail(err, VD_OOM, "%s: no memory to plan the kernel", call->op);
   }
 }
 
-vd_status run_kernel(void *device, void *kernel, const vd_call *call, vd_err *err) {
+vd_status run_kernel(void* device, void* kernel, const vd_call* call, vd_err* err) {
   try {
-    return static_cast<Kernel *>(kernel)->run(as_device(device), *call, err);
-  } catch (const std::exception &e) {
+    return static_cast<Kernel*>(kernel)->run(as_device(device), *call, err);
+  } catch (const std::exception& e) {
     return fail(err, VD_INTERNAL, "%s: %s", call->op, e.what());
   }
 }
 
-void free_kernel(void *, void *kernel) { delete static_cast<Kernel *>(kernel); }
+void free_kernel(void*, void* kernel) { delete static_cast<Kernel*>(kernel); }
 
-vd_status host_pointer(void *, vd_buffer buffer, void **address, vd_err *) {
+vd_status host_pointer(void*, vd_buffer buffer, void** address, vd_err*) {
   *address = buffer;
   return VD_OK;
 }
@@ -232,7 +234,7 @@ vd_status host_pointer(void *, vd_buffer buffer, void **address, vd_err *) {
 }  // namespace
 }  // namespace vob
 
-extern "C" VD_EXPORT const vd_backend *vidya_backend_v1(void) {
+extern "C" VD_EXPORT const vd_backend* vidya_backend_v1(void) {
   static const vd_backend backend = [] {
     vd_backend b{};
     b.struct_size = sizeof b;

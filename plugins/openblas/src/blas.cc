@@ -11,35 +11,35 @@ namespace vob {
 namespace {
 
 /* The wheel prefixes every symbol with scipy_; a system OpenBLAS does not. */
-void *symbol(void *library, const std::string &name) {
-  if (void *p = dlsym(library, ("scipy_" + name).c_str())) return p;
+void* symbol(void* library, const std::string& name) {
+  if (void* p = dlsym(library, ("scipy_" + name).c_str())) return p;
   return dlsym(library, name.c_str());
 }
 
 template <class F>
-bool bind(void *library, const char *name, F &f) {
+bool bind(void* library, const char* name, F& f) {
   f = reinterpret_cast<F>(symbol(library, name));
   return f != nullptr;
 }
 
 }  // namespace
 
-vd_status Blas::load(vd_err *err) {
+vd_status Blas::load(vd_err* err) {
   using vidya::sdk::fail;
-  const char *path = std::getenv("VIDYA_OPENBLAS_LIBRARY");
+  const char* path = std::getenv("VIDYA_OPENBLAS_LIBRARY");
   if (!path || !*path)
     return fail(err, VD_DEVICE,
                 "the OpenBLAS library was not found: pip install scipy-openblas32, or set "
                 "VIDYA_OPENBLAS_LIBRARY to the path of an OpenBLAS shared library");
-  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!library)
     return fail(err, VD_DEVICE,
                 "cannot load OpenBLAS: %s; pip install --force-reinstall scipy-openblas32, or "
                 "correct VIDYA_OPENBLAS_LIBRARY",
                 dlerror());
   void (*set_threads)(int) = nullptr;
-  char *(*get_core)() = nullptr;
-  char *(*get_config)() = nullptr;
+  char* (*get_core)() = nullptr;
+  char* (*get_config)() = nullptr;
   if (!bind(library, "cblas_sgemm", sgemm) || !bind(library, "cblas_dgemm", dgemm) ||
       !bind(library, "cblas_cgemm", cgemm) || !bind(library, "cblas_zgemm", zgemm) ||
       !bind(library, "openblas_set_num_threads", set_threads) ||

@@ -58,24 +58,35 @@ inline To convert(From x) {
 }
 
 template <class To, class From>
-void loop(void *out, const void *const *in, int64_t n) {
-  To *y = static_cast<To *>(out);
-  const From *x = static_cast<const From *>(in[0]);
+void loop(void* out, const void* const* in, int64_t n) {
+  To* y = static_cast<To*>(out);
+  const From* x = static_cast<const From*>(in[0]);
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; ++i) y[i] = convert<To>(x[i]);
 }
 
 template <class F>
-bool with_type(DType t, F &&f) {
+bool with_type(DType t, F&& f) {
   switch (t) {
-    case DType::Bool: f(Bool{}); return true;
+    case DType::Bool:
+      f(Bool{});
+      return true;
     case DType::F16:
     case DType::BF16:
-    case DType::F32: f(float{}); return true;
-    case DType::F64: f(double{}); return true;
-    case DType::C64: f(std::complex<float>{}); return true;
-    case DType::C128: f(std::complex<double>{}); return true;
-    default: return with_int(t, f);
+    case DType::F32:
+      f(float{});
+      return true;
+    case DType::F64:
+      f(double{});
+      return true;
+    case DType::C64:
+      f(std::complex<float>{});
+      return true;
+    case DType::C128:
+      f(std::complex<double>{});
+      return true;
+    default:
+      return with_int(t, f);
   }
 }
 
@@ -85,7 +96,7 @@ constexpr bool wide(DType t) {
          t == DType::I64 || t == DType::U64;
 }
 
-vd_status make(Device &d, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status make(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
   if (!arity(call, 1, 1)) return fail(err, VD_INVALID, "cast takes 1 input and 1 output");
   Loop f = cast_loop(in_type(call, 0), out_type(call));
   if (!f) return unsupported(call, err, "unknown dtype");
@@ -107,6 +118,6 @@ Loop cast_loop(DType from, DType to) {
   return result;
 }
 
-void add_cast(sdk::Table<Make> &table) { table.add("cast", make); }
+void add_cast(sdk::Table<Make>& table) { table.add("cast", make); }
 
 }  // namespace vob

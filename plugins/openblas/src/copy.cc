@@ -5,13 +5,13 @@
 namespace vob {
 namespace {
 
-constexpr int64_t kTile = 64;             // a tile's rows and columns: 16 KiB of float32
+constexpr int64_t kTile = 64;  // a tile's rows and columns: 16 KiB of float32
 constexpr int64_t kStreamBytes = 24 << 20;
 
 }  // namespace
 
-CopyPlan::CopyPlan(int ndim, const int64_t *shape, const int64_t *dst_stride,
-                   const int64_t *src_stride, int bytes)
+CopyPlan::CopyPlan(int ndim, const int64_t* shape, const int64_t* dst_stride,
+                   const int64_t* src_stride, int bytes)
     : bytes_(bytes) {
   numel_ = 1;
   for (int i = 0; i < ndim; ++i) {
@@ -20,12 +20,11 @@ CopyPlan::CopyPlan(int ndim, const int64_t *shape, const int64_t *dst_stride,
   }
   if (numel_ == 0) return;
   // In the order of the result's memory, then neighbours merged where both sides allow it.
-  std::stable_sort(dim_, dim_ + nd_, [](const Dim &a, const Dim &b) {
-    return std::abs(a.dst) > std::abs(b.dst);
-  });
+  std::stable_sort(dim_, dim_ + nd_,
+                   [](const Dim& a, const Dim& b) { return std::abs(a.dst) > std::abs(b.dst); });
   int m = 0;
   for (int i = 0; i < nd_; ++i) {
-    Dim &d = dim_[i];
+    Dim& d = dim_[i];
     if (m && dim_[m - 1].dst == d.dst * d.size && dim_[m - 1].src == d.src * d.size) {
       dim_[m - 1] = {dim_[m - 1].size * d.size, d.dst, d.src};
     } else {
@@ -49,7 +48,7 @@ CopyPlan::CopyPlan(int ndim, const int64_t *shape, const int64_t *dst_stride,
 }
 
 /* Element offsets of the unit-th place in the walk through the first `dims` dims. */
-void CopyPlan::offsets(int64_t unit, int dims, int64_t &dst, int64_t &src) const {
+void CopyPlan::offsets(int64_t unit, int dims, int64_t& dst, int64_t& src) const {
   dst = src = 0;
   for (int d = dims - 1; d >= 0; --d) {
     int64_t i = unit % dim_[d].size;
@@ -59,13 +58,13 @@ void CopyPlan::offsets(int64_t unit, int dims, int64_t &dst, int64_t &src) const
   }
 }
 
-void CopyPlan::runs(Device &d, char *dst, const char *src) const {
+void CopyPlan::runs(Device& d, char* dst, const char* src) const {
   const int64_t run = dim_[nd_ - 1].size * bytes_, outer = numel_ / dim_[nd_ - 1].size;
   if (outer == 1) {
     const bool stream = run >= kStreamBytes && (reinterpret_cast<uintptr_t>(dst) & 63) == 0;
     d.pool.ranges(run, 0.125, 4096, [&](int64_t b, int64_t e) {
       int64_t whole = stream ? (e - b) / 64 * 64 : 0;
-      if (whole) d.simd->stream(dst + b, src + b, whole);
+      if (whole) d.simd->stream(dst + b, src + b, whole), d.simd->stream_end();
       std::memcpy(dst + b + whole, src + b + whole, size_t(e - b - whole));
     });
     return;
@@ -79,12 +78,12 @@ void CopyPlan::runs(Device &d, char *dst, const char *src) const {
   });
 }
 
-void CopyPlan::strided(Device &d, char *dst, const char *src) const {
+void CopyPlan::strided(Device& d, char* dst, const char* src) const {
   const Dim inner = dim_[nd_ - 1];
   const int64_t outer = numel_ / inner.size;
   with_size(bytes_, [&](auto zero) {
     using T = decltype(zero);
-    auto row = [&](T *to, const T *from, int64_t n) {
+    auto row = [&](T* to, const T* from, int64_t n) {
       if (inner.src == 0) {
         T v = *from;
         for (int64_t i = 0; i < n; ++i) to[i * inner.dst] = v;
@@ -94,8 +93,8 @@ void CopyPlan::strided(Device &d, char *dst, const char *src) const {
         for (int64_t i = 0; i < n; ++i) to[i * inner.dst] = from[i * inner.src];
       }
     };
-    T *to = reinterpret_cast<T *>(dst);
-    const T *from = reinterpret_cast<const T *>(src);
+    T* to = reinterpret_cast<T*>(dst);
+    const T* from = reinterpret_cast<const T*>(src);
     if (outer == 1) {
       d.pool.ranges(inner.size, 1, 256, [&](int64_t b, int64_t e) {
         row(to + b * inner.dst, from + b * inner.src, e - b);
@@ -112,7 +111,7 @@ void CopyPlan::strided(Device &d, char *dst, const char *src) const {
   });
 }
 
-void CopyPlan::transpose(Device &d, char *dst, const char *src) const {
+void CopyPlan::transpose(Device& d, char* dst, const char* src) const {
   const Dim row = dim_[nd_ - 2], col = dim_[nd_ - 1];  // row.src == 1, col.dst == 1
   const int64_t rows = (row.size + kTile - 1) / kTile, cols = (col.size + kTile - 1) / kTile;
   const int64_t units = numel_ / (row.size * col.size) * rows * cols;
@@ -120,52 +119,58 @@ void CopyPlan::transpose(Device &d, char *dst, const char *src) const {
     using T = decltype(zero);
     d.pool.ranges(units, double(std::min(row.size, kTile) * std::min(col.size, kTile)), 1,
                   [&](int64_t b, int64_t e) {
-      for (int64_t u = b; u < e; ++u) {
-        int64_t to, from;
-        offsets(u / (rows * cols), nd_ - 2, to, from);
-        int64_t r0 = u / cols % rows * kTile, c0 = u % cols * kTile;
-        int64_t r1 = std::min(r0 + kTile, row.size), c1 = std::min(c0 + kTile, col.size);
-        T *q = reinterpret_cast<T *>(dst) + to;
-        const T *p = reinterpret_cast<const T *>(src) + from;
-        int64_t r = r0;
-        if constexpr (sizeof(T) == 4) {
-          for (; r + 16 <= r1; r += 16) {
-            int64_t c = c0;
-            for (; c + 16 <= c1; c += 16)
-              d.simd->transpose16(reinterpret_cast<uint32_t *>(q + r * row.dst + c), row.dst,
-                                  reinterpret_cast<const uint32_t *>(p + r + c * col.src), col.src);
-            for (; c < c1; ++c)
-              for (int64_t k = 0; k < 16; ++k)
-                q[(r + k) * row.dst + c] = p[r + k + c * col.src];
-          }
-        }
-        for (; r < r1; ++r)
-          for (int64_t c = c0; c < c1; ++c) q[r * row.dst + c] = p[r + c * col.src];
-      }
-    });
+                    for (int64_t u = b; u < e; ++u) {
+                      int64_t to, from;
+                      offsets(u / (rows * cols), nd_ - 2, to, from);
+                      int64_t r0 = u / cols % rows * kTile, c0 = u % cols * kTile;
+                      int64_t r1 = std::min(r0 + kTile, row.size),
+                              c1 = std::min(c0 + kTile, col.size);
+                      T* q = reinterpret_cast<T*>(dst) + to;
+                      const T* p = reinterpret_cast<const T*>(src) + from;
+                      int64_t r = r0;
+                      if constexpr (sizeof(T) == 4) {
+                        for (; r + 16 <= r1; r += 16) {
+                          int64_t c = c0;
+                          for (; c + 16 <= c1; c += 16)
+                            d.simd->transpose16(
+                                reinterpret_cast<uint32_t*>(q + r * row.dst + c), row.dst,
+                                reinterpret_cast<const uint32_t*>(p + r + c * col.src), col.src);
+                          for (; c < c1; ++c)
+                            for (int64_t k = 0; k < 16; ++k)
+                              q[(r + k) * row.dst + c] = p[r + k + c * col.src];
+                        }
+                      }
+                      for (; r < r1; ++r)
+                        for (int64_t c = c0; c < c1; ++c) q[r * row.dst + c] = p[r + c * col.src];
+                    }
+                  });
   });
 }
 
-void CopyPlan::run(Device &d, void *dst, const void *src) const {
-  char *to = static_cast<char *>(dst);
-  const char *from = static_cast<const char *>(src);
+void CopyPlan::run(Device& d, void* dst, const void* src) const {
+  char* to = static_cast<char*>(dst);
+  const char* from = static_cast<const char*>(src);
   switch (kind_) {
-    case Kind::Empty: return;
-    case Kind::Runs: return runs(d, to, from);
-    case Kind::Transpose: return transpose(d, to, from);
-    case Kind::Strided: return strided(d, to, from);
+    case Kind::Empty:
+      return;
+    case Kind::Runs:
+      return runs(d, to, from);
+    case Kind::Transpose:
+      return transpose(d, to, from);
+    case Kind::Strided:
+      return strided(d, to, from);
   }
 }
 
 namespace {
 
-vd_status make_copy(Device &, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status make_copy(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
   if (!arity(call, 1, 1) || in_type(call, 0) != out_type(call) ||
       !sdk::same_shape(call.inputs[0], call.outputs[0]))
     return fail(err, VD_INVALID, "copy takes a tensor to another of the same shape and dtype");
   const vd_tensor &x = call.inputs[0], &y = call.outputs[0];
   CopyPlan plan(x.ndim, x.shape, y.strides, x.strides, sdk::size_of(in_type(call, 0)));
-  return answer(kernel, kStrided, [plan](Device &d, const vd_call &c, vd_err *) {
+  return answer(kernel, kStrided, [plan](Device& d, const vd_call& c, vd_err*) {
     plan.run(d, out_ptr<char>(c), in_ptr<char>(c, 0));
     return VD_OK;
   });
@@ -173,7 +178,7 @@ vd_status make_copy(Device &, const vd_call &call, std::unique_ptr<Kernel> &kern
 
 /* complex [...] <-> real [..., 2]: the same bytes. */
 template <bool ToReal>
-vd_status make_view(Device &, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status make_view(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
   if (!arity(call, 1, 1)) return fail(err, VD_INVALID, "%s takes 1 input", call.op);
   const vd_tensor &x = call.inputs[0], &y = call.outputs[0];
   int bytes = sdk::size_of(out_type(call));
@@ -183,7 +188,7 @@ vd_status make_view(Device &, const vd_call &call, std::unique_ptr<Kernel> &kern
     return unsupported(call, err, "it turns complex [...] into real [..., 2] or back");
   const int64_t one = 1;
   CopyPlan plan(1, &n, &one, &one, bytes);
-  return answer(kernel, 0, [plan](Device &d, const vd_call &c, vd_err *) {
+  return answer(kernel, 0, [plan](Device& d, const vd_call& c, vd_err*) {
     plan.run(d, out_ptr<char>(c), in_ptr<char>(c, 0));
     return VD_OK;
   });
@@ -194,10 +199,10 @@ struct CatPart {
   int64_t offset;  // bytes into the output
 };
 
-vd_status make_cat(Device &, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status make_cat(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
   if (call.n_inputs < 1 || call.n_outputs != 1)
     return fail(err, VD_INVALID, "cat takes one tensor or more");
-  const vd_tensor &y = call.outputs[0];
+  const vd_tensor& y = call.outputs[0];
   int dim = dim_attr(call, y);
   if (dim < 0) return fail(err, VD_INVALID, "cat needs dim in [0, %d)", y.ndim);
   const int bytes = sdk::size_of(out_type(call));
@@ -208,13 +213,14 @@ vd_status make_cat(Device &, const vd_call &call, std::unique_ptr<Kernel> &kerne
   }
   std::vector<CatPart> parts;
   for (int i = 0; i < call.n_inputs; ++i) {
-    const vd_tensor &x = call.inputs[i];
+    const vd_tensor& x = call.inputs[i];
     if (x.ndim != y.ndim || in_type(call, i) != out_type(call))
       return fail(err, VD_INVALID, "cat: input %d differs in rank or dtype", i);
-    parts.push_back({CopyPlan(x.ndim, x.shape, stride, x.strides, bytes), at * stride[dim] * bytes});
+    parts.push_back(
+        {CopyPlan(x.ndim, x.shape, stride, x.strides, bytes), at * stride[dim] * bytes});
     at += x.shape[dim];
   }
-  return answer(kernel, kStrided, [parts](Device &d, const vd_call &c, vd_err *) {
+  return answer(kernel, kStrided, [parts](Device& d, const vd_call& c, vd_err*) {
     for (size_t i = 0; i < parts.size(); ++i)
       parts[i].plan.run(d, out_ptr<char>(c) + parts[i].offset, in_ptr<char>(c, int(i)));
     return VD_OK;
@@ -223,7 +229,7 @@ vd_status make_cat(Device &, const vd_call &call, std::unique_ptr<Kernel> &kerne
 
 }  // namespace
 
-void add_copy(sdk::Table<Make> &table) {
+void add_copy(sdk::Table<Make>& table) {
   table.add("copy", make_copy);
   table.add("cat", make_cat);
   table.add("real_view", make_view<true>);

@@ -11,19 +11,19 @@ class CopyPlan {
  public:
   CopyPlan() = default;
   /* dims of `shape`; strides in elements of `bytes` bytes. */
-  CopyPlan(int ndim, const int64_t *shape, const int64_t *dst_stride, const int64_t *src_stride,
+  CopyPlan(int ndim, const int64_t* shape, const int64_t* dst_stride, const int64_t* src_stride,
            int bytes);
-  void run(Device &d, void *dst, const void *src) const;
+  void run(Device& d, void* dst, const void* src) const;
 
  private:
   struct Dim {
     int64_t size, dst, src;
   };
   enum class Kind { Empty, Runs, Transpose, Strided };
-  void offsets(int64_t unit, int dims, int64_t &dst, int64_t &src) const;
-  void runs(Device &d, char *dst, const char *src) const;
-  void transpose(Device &d, char *dst, const char *src) const;
-  void strided(Device &d, char *dst, const char *src) const;
+  void offsets(int64_t unit, int dims, int64_t& dst, int64_t& src) const;
+  void runs(Device& d, char* dst, const char* src) const;
+  void transpose(Device& d, char* dst, const char* src) const;
+  void strided(Device& d, char* dst, const char* src) const;
 
   int nd_ = 0;
   Dim dim_[VD_MAX_NDIM + 1];  // the innermost last; for a transpose the last two

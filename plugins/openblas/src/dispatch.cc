@@ -27,8 +27,10 @@ bool runs_avx512() {
 
 }  // namespace
 
-const Simd *choose_simd(const char *wanted, const char **name) {
-  auto is = [&](const char *level) { return !wanted || !*wanted || std::strcmp(wanted, level) == 0; };
+const Simd* choose_simd(const char* wanted, const char** name) {
+  auto is = [&](const char* level) {
+    return !wanted || !*wanted || std::strcmp(wanted, level) == 0;
+  };
 #if defined(__x86_64__)
   if (is("avx512") && runs_avx512()) return *name = "avx512", simd_avx512();
   if (is("avx2") && runs_avx2()) return *name = "avx2", simd_avx2();
@@ -37,7 +39,7 @@ const Simd *choose_simd(const char *wanted, const char **name) {
   return nullptr;
 }
 
-const Bf16Kernels *bf16_kernels() {
+const Bf16Kernels* bf16_kernels() {
 #if defined(__x86_64__) && defined(VOB_BF16)
   if (runs_avx512() && __builtin_cpu_supports("avx512bf16")) return bf16_kernels_avx512();
 #endif

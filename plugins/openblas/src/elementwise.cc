@@ -8,10 +8,10 @@ constexpr int kMaxInputs = 4;
 constexpr int64_t kStreamBytes = 24 << 20;  // results that no cache can hold until they are read
 
 enum class Mode : uint8_t {
-  Direct,   // contiguous: the loop reads the tensor
-  Constant, // one element: a block is filled with it once
-  Rows,     // long contiguous runs: read directly, blocks end where a run ends
-  Pack      // anything else: gathered block by block
+  Direct,    // contiguous: the loop reads the tensor
+  Constant,  // one element: a block is filled with it once
+  Rows,      // long contiguous runs: read directly, blocks end where a run ends
+  Pack       // anything else: gathered block by block
 };
 
 struct Operand {
@@ -22,20 +22,20 @@ struct Operand {
   Layout layout;
 };
 
-void half_to_float(const Simd *s, DType t, float *y, const void *x, int64_t n) {
+void half_to_float(const Simd* s, DType t, float* y, const void* x, int64_t n) {
   auto f = t == DType::BF16 ? s->bf16_to_f32 : s->f16_to_f32;
-  f(y, static_cast<const uint16_t *>(x), n);
+  f(y, static_cast<const uint16_t*>(x), n);
 }
 
 class Elementwise final : public Kernel {
  public:
-  Elementwise(Device &d, const vd_call &call, const LoopSpec &spec, uint32_t caps)
+  Elementwise(Device& d, const vd_call& call, const LoopSpec& spec, uint32_t caps)
       : Kernel(caps), spec_(spec), n_inputs_(call.n_inputs), n_(sdk::numel(call.outputs[0])) {
     out_type_ = out_type(call);
     out_bytes_ = sdk::size_of(out_type_);
     out_half_ = sdk::is_half(out_type_) && !raw(call);
     for (int i = 0; i < n_inputs_; ++i) {
-      Operand &o = in_[i];
+      Operand& o = in_[i];
       o.type = in_type(call, i);
       o.bytes = sdk::size_of(o.type);
       o.half = sdk::is_half(o.type) && !raw(call);
@@ -45,7 +45,7 @@ class Elementwise final : public Kernel {
       } else if (o.layout.dense()) {
         o.mode = Mode::Direct;
       } else {
-        const Layout &l = o.layout;
+        const Layout& l = o.layout;
         bool rows = l.stride[l.nd - 1] == 1 && l.size[l.nd - 1] >= 256;
         o.mode = rows ? Mode::Rows : Mode::Pack;
       }
@@ -59,11 +59,11 @@ class Elementwise final : public Kernel {
     (void)d;
   }
 
-  vd_status run(Device &d, const vd_call &call, vd_err *) override {
+  vd_status run(Device& d, const vd_call& call, vd_err*) override {
     if (n_ == 0) return VD_OK;
-    const void *in[kMaxInputs];
+    const void* in[kMaxInputs];
     for (int i = 0; i < n_inputs_; ++i) in[i] = sdk::data(call.inputs[i]);
-    char *out = out_ptr<char>(call);
+    char* out = out_ptr<char>(call);
     if (direct_ && double(n_) * cost_ < 32768) {
       spec_.loop(out, in, n_);
       return VD_OK;
@@ -72,9 +72,9 @@ class Elementwise final : public Kernel {
     for (int i = 0; i < n_inputs_; ++i) stream &= in[i] != out;
     d.pool.ranges(n_, cost_, kBlock, [&](int64_t begin, int64_t end) {
       if (direct_ && !stream) {
-        const void *p[kMaxInputs];
+        const void* p[kMaxInputs];
         for (int i = 0; i < n_inputs_; ++i)
-          p[i] = static_cast<const char *>(in[i]) + begin * in_[i].bytes;
+          p[i] = static_cast<const char*>(in[i]) + begin * in_[i].bytes;
         spec_.loop(out + begin * out_bytes_, p, end - begin);
       } else {
         blocks(d.simd, out, in, begin, end, stream);
@@ -85,16 +85,16 @@ class Elementwise final : public Kernel {
 
  private:
   /* Kernels that only move bits need no conversion of halves. */
-  static bool raw(const vd_call &call) { return std::strcmp(call.op, "where") == 0; }
+  static bool raw(const vd_call& call) { return std::strcmp(call.op, "where") == 0; }
 
-  void blocks(const Simd *s, char *out, const void *const *in, int64_t begin, int64_t end,
+  void blocks(const Simd* s, char* out, const void* const* in, int64_t begin, int64_t end,
               bool stream) const {
     alignas(64) unsigned char buffer[kMaxInputs][kBlock * 16];
     alignas(64) unsigned char result[kBlock * 16];
     alignas(64) uint16_t half[kBlock];
-    const void *p[kMaxInputs];
+    const void* p[kMaxInputs];
     for (int i = 0; i < n_inputs_; ++i) {
-      const Operand &o = in_[i];
+      const Operand& o = in_[i];
       if (o.mode != Mode::Constant) continue;
       int64_t n = end - begin < kBlock ? end - begin : kBlock;
       static const Layout repeated = [] {
@@ -102,46 +102,47 @@ class Elementwise final : public Kernel {
         l.push(kBlock, 0);
         return l;
       }();
-      gather(repeated, o.bytes, in[i], 0, n, o.half ? static_cast<void *>(half) : buffer[i]);
-      if (o.half) half_to_float(s, o.type, reinterpret_cast<float *>(buffer[i]), half, n);
+      gather(repeated, o.bytes, in[i], 0, n, o.half ? static_cast<void*>(half) : buffer[i]);
+      if (o.half) half_to_float(s, o.type, reinterpret_cast<float*>(buffer[i]), half, n);
       p[i] = buffer[i];
     }
     for (int64_t at = begin; at < end;) {
       int64_t n = end - at < kBlock ? end - at : kBlock;
       for (int i = 0; i < n_inputs_; ++i) {  // a block ends where a long run does
-        const Operand &o = in_[i];
+        const Operand& o = in_[i];
         if (o.mode != Mode::Rows) continue;
         int64_t inner = o.layout.size[o.layout.nd - 1], left = inner - at % inner;
         if (left < n) n = left;
       }
       for (int i = 0; i < n_inputs_; ++i) {
-        const Operand &o = in_[i];
+        const Operand& o = in_[i];
         if (o.mode == Mode::Constant) continue;
-        const char *base = static_cast<const char *>(in[i]);
+        const char* base = static_cast<const char*>(in[i]);
         if (o.mode == Mode::Direct) {
           p[i] = base + at * o.bytes;
         } else if (o.mode == Mode::Rows) {
           p[i] = base + o.layout.at(at) * o.bytes;
         } else {
-          void *to = o.half ? static_cast<void *>(half) : buffer[i];
+          void* to = o.half ? static_cast<void*>(half) : buffer[i];
           gather(o.layout, o.bytes, base, at, n, to);
           p[i] = to;
         }
         if (o.half) {
-          half_to_float(s, o.type, reinterpret_cast<float *>(buffer[i]), p[i], n);
+          half_to_float(s, o.type, reinterpret_cast<float*>(buffer[i]), p[i], n);
           p[i] = buffer[i];
         }
       }
-      char *to = out + at * out_bytes_;
+      char* to = out + at * out_bytes_;
       bool past = stream && n * out_bytes_ % 64 == 0 && (reinterpret_cast<uintptr_t>(to) & 63) == 0;
-      spec_.loop(out_half_ || past ? static_cast<void *>(result) : to, p, n);
+      spec_.loop(out_half_ || past ? static_cast<void*>(result) : to, p, n);
       if (out_half_) {
         auto f = out_type_ == DType::BF16 ? s->f32_to_bf16 : s->f32_to_f16;
-        f(past ? half : reinterpret_cast<uint16_t *>(to), reinterpret_cast<float *>(result), n);
+        f(past ? half : reinterpret_cast<uint16_t*>(to), reinterpret_cast<float*>(result), n);
       }
-      if (past) s->stream(to, out_half_ ? static_cast<void *>(half) : result, n * out_bytes_);
+      if (past) s->stream(to, out_half_ ? static_cast<void*>(half) : result, n * out_bytes_);
       at += n;
     }
+    if (stream) s->stream_end();
   }
 
   LoopSpec spec_;
@@ -155,20 +156,20 @@ class Elementwise final : public Kernel {
 };
 
 /* The index of `op` in a list of names, or -1. */
-int index_of(const char *op, const char *const *names, int n) {
+int index_of(const char* op, const char* const* names, int n) {
   for (int i = 0; i < n; ++i)
     if (std::strcmp(op, names[i]) == 0) return i;
   return -1;
 }
 
 #define VOB_NAME(name) #name,
-const char *const kUnary[] = {VOB_UNARY_OPS(VOB_NAME)};
-const char *const kBinary[] = {VOB_BINARY_OPS(VOB_NAME)};
-const char *const kCompare[] = {VOB_COMPARE_OPS(VOB_NAME)};
+const char* const kUnary[] = {VOB_UNARY_OPS(VOB_NAME)};
+const char* const kBinary[] = {VOB_BINARY_OPS(VOB_NAME)};
+const char* const kCompare[] = {VOB_COMPARE_OPS(VOB_NAME)};
 #undef VOB_NAME
 
 /* The loop for float32 (which the halves use too) or float64. */
-Loop float_loop(Device &d, const char *op, Float f, int arity) {
+Loop float_loop(Device& d, const char* op, Float f, int arity) {
   if (arity == 1) {
     int i = index_of(op, kUnary, kUnaryOps);
     if (i >= 0) return d.simd->unary[f][i];
@@ -181,21 +182,22 @@ Loop float_loop(Device &d, const char *op, Float f, int arity) {
   return libm_loop(op, f == kF64 ? DType::F64 : DType::F32);
 }
 
-bool transcendental(const char *op) {
-  static const char *const cheap[] = {"neg", "abs", "sign", "floor", "ceil", "round", "trunc",
-                                      "relu", "square", "add", "sub", "mul", "maximum", "minimum",
-                                      "relu_backward", "eq", "ne", "lt", "le", "gt", "ge", "isnan"};
+bool transcendental(const char* op) {
+  static const char* const cheap[] = {
+      "neg",    "abs", "sign", "floor", "ceil",    "round",   "trunc",         "relu",
+      "square", "add", "sub",  "mul",   "maximum", "minimum", "relu_backward", "eq",
+      "ne",     "lt",  "le",   "gt",    "ge",      "isnan"};
   return index_of(op, cheap, int(sizeof cheap / sizeof *cheap)) < 0;
 }
 
 template <int Arity>
-vd_status make(Device &d, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status make(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
   if (!arity(call, Arity, 1))
     return fail(err, VD_INVALID, "%s takes %d inputs and 1 output, got %d and %d", call.op, Arity,
                 call.n_inputs, call.n_outputs);
   DType t = in_type(call, 0);
   if (Arity == 2 && in_type(call, 1) != t) return unsupported(call, err, "inputs differ in dtype");
-  const char *op = call.op;
+  const char* op = call.op;
   if (std::strncmp(op, "gelu", 4) == 0 &&
       std::strcmp(sdk::attr_str(call, "approximate", "none"), "tanh") == 0)
     op = Arity == 1 ? "gelu_tanh" : "gelu_tanh_backward";
@@ -214,7 +216,7 @@ vd_status make(Device &d, const vd_call &call, std::unique_ptr<Kernel> &kernel, 
   return make_elementwise(d, call, spec, kPreferred, kernel, err);
 }
 
-vd_status make_where(Device &d, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status make_where(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
   if (!arity(call, 3, 1) || in_type(call, 0) != DType::Bool ||
       in_type(call, 1) != in_type(call, 2) || in_type(call, 1) != out_type(call))
     return unsupported(call, err, "where takes a bool condition and two tensors of one dtype");
@@ -223,8 +225,8 @@ vd_status make_where(Device &d, const vd_call &call, std::unique_ptr<Kernel> &ke
 
 }  // namespace
 
-vd_status make_elementwise(Device &d, const vd_call &call, const LoopSpec &spec, uint32_t caps,
-                           std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status make_elementwise(Device& d, const vd_call& call, const LoopSpec& spec, uint32_t caps,
+                           std::unique_ptr<Kernel>& kernel, vd_err* err) {
   for (int i = 0; i < call.n_inputs; ++i)
     if (!sdk::scalar(call.inputs[i]) && !sdk::same_shape(call.inputs[i], call.outputs[0]))
       return fail(err, VD_INVALID, "%s: input %d does not have the output's shape", call.op, i);
@@ -232,17 +234,17 @@ vd_status make_elementwise(Device &d, const vd_call &call, const LoopSpec &spec,
   return VD_OK;
 }
 
-void add_elementwise(sdk::Table<Make> &table) {
+void add_elementwise(sdk::Table<Make>& table) {
   // gelu_tanh and its gradient are gelu with an attribute, not ops of their own
-  for (const char *op : kUnary)
+  for (const char* op : kUnary)
     if (std::strcmp(op, "gelu_tanh") != 0) table.add(op, make<1>);
-  for (const char *op : kBinary)
+  for (const char* op : kBinary)
     if (std::strcmp(op, "gelu_tanh_backward") != 0) table.add(op, make<2>);
-  for (const char *op : kCompare) table.add(op, make<2>);
-  for (const char *op : {"tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh",
+  for (const char* op : kCompare) table.add(op, make<2>);
+  for (const char* op : {"tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh",
                          "erfc", "isnan", "bitwise_not"})
     table.add(op, make<1>);
-  for (const char *op : {"pow", "fmod", "atan2", "bitwise_and", "bitwise_or", "bitwise_xor",
+  for (const char* op : {"pow", "fmod", "atan2", "bitwise_and", "bitwise_or", "bitwise_xor",
                          "shift_left", "shift_right"})
     table.add(op, make<2>);
   table.add("where", make_where);

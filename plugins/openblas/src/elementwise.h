@@ -17,13 +17,13 @@ struct LoopSpec {
 };
 
 /* A kernel that applies `spec` to all inputs of the call; halves become float32 on the way. */
-vd_status make_elementwise(Device &d, const vd_call &call, const LoopSpec &spec, uint32_t caps,
-                           std::unique_ptr<Kernel> &kernel, vd_err *err);
+vd_status make_elementwise(Device& d, const vd_call& call, const LoopSpec& spec, uint32_t caps,
+                           std::unique_ptr<Kernel>& kernel, vd_err* err);
 
 // The loops that are compiled once, for the baseline.  nullptr if there is none.
-Loop int_loop(const char *op, DType t);      // integers and bool
-Loop complex_loop(const char *op, DType t);  // complex64 and complex128
-Loop libm_loop(const char *op, DType t);     // float32 and float64 through the C library
+Loop int_loop(const char* op, DType t);      // integers and bool
+Loop complex_loop(const char* op, DType t);  // complex64 and complex128
+Loop libm_loop(const char* op, DType t);     // float32 and float64 through the C library
 Loop cast_loop(DType from, DType to);
 Loop where_loop(int bytes);
 

@@ -31,7 +31,8 @@ T remainder(T a, T b) {
 template <class T>
 T power(T base, T exponent) {
   if constexpr (std::is_signed_v<T>)
-    if (exponent < 0) return base == 1 ? T(1) : base == T(-1) ? (exponent & 1 ? T(-1) : T(1)) : T(0);
+    if (exponent < 0)
+      return base == 1 ? T(1) : base == T(-1) ? (exponent & 1 ? T(-1) : T(1)) : T(0);
   Wrap<T> result = 1, b = Wrap<T>(base);
   for (auto e = std::make_unsigned_t<T>(exponent); e; e = decltype(e)(e >> 1)) {
     if (e & 1) result *= b;
@@ -53,37 +54,43 @@ T right(T a, T count) {
 
 template <class In, class Out, class F>
 Loop unary(F) {
-  return [](void *out, const void *const *in, int64_t n) {
-    Out *y = static_cast<Out *>(out);
-    const In *x = static_cast<const In *>(in[0]);
+  return [](void* out, const void* const* in, int64_t n) {
+    Out* y = static_cast<Out*>(out);
+    const In* x = static_cast<const In*>(in[0]);
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; ++i) y[i] = F::of(x[i]);
   };
 }
 template <class In, class Out, class F>
 Loop binary(F) {
-  return [](void *out, const void *const *in, int64_t n) {
-    Out *y = static_cast<Out *>(out);
-    const In *p = static_cast<const In *>(in[0]), *q = static_cast<const In *>(in[1]);
+  return [](void* out, const void* const* in, int64_t n) {
+    Out* y = static_cast<Out*>(out);
+    const In *p = static_cast<const In*>(in[0]), *q = static_cast<const In*>(in[1]);
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; ++i) y[i] = F::of(p[i], q[i]);
   };
 }
 
-#define ONE(name, expression)                                 \
-  struct name {                                               \
-    template <class T>                                        \
-    static T of(T x) { return T(expression); }                \
+#define ONE(name, expression) \
+  struct name {               \
+    template <class T>        \
+    static T of(T x) {        \
+      return T(expression);   \
+    }                         \
   };
-#define TWO(name, expression)                                 \
-  struct name {                                               \
-    template <class T>                                        \
-    static T of(T a, T b) { return T(expression); }           \
+#define TWO(name, expression) \
+  struct name {               \
+    template <class T>        \
+    static T of(T a, T b) {   \
+      return T(expression);   \
+    }                         \
   };
-#define TEST(name, op)                                        \
-  struct name {                                               \
-    template <class T>                                        \
-    static uint8_t of(T a, T b) { return a op b; }            \
+#define TEST(name, op)            \
+  struct name {                   \
+    template <class T>            \
+    static uint8_t of(T a, T b) { \
+      return a op b;              \
+    }                             \
   };
 ONE(Neg, Wrap<T>(0) - Wrap<T>(x))
 ONE(Abs, x < T(0) ? T(Wrap<T>(0) - Wrap<T>(x)) : x)
@@ -100,7 +107,7 @@ TWO(Pow, power(a, b))
 TWO(Fmod, remainder(a, b))
 TWO(Maximum, a > b ? a : b)
 TWO(Minimum, a < b ? a : b)
-TWO(And, a &b)
+TWO(And, a& b)
 TWO(Or, a | b)
 TWO(Xor, a ^ b)
 TWO(Left, left(a, b))
@@ -113,7 +120,7 @@ TEST(Gt, >)
 TEST(Ge, >=)
 
 template <class T>
-Loop compare_loop(const std::string &op) {
+Loop compare_loop(const std::string& op) {
   if (op == "eq") return binary<T, uint8_t>(Eq{});
   if (op == "ne") return binary<T, uint8_t>(Ne{});
   if (op == "lt") return binary<T, uint8_t>(Lt{});
@@ -129,7 +136,7 @@ Loop compare_loop(const std::string &op) {
 }
 
 template <class T>
-Loop arithmetic_loop(const std::string &op) {
+Loop arithmetic_loop(const std::string& op) {
   if (op == "neg") return unary<T, T>(Neg{});
   if (op == "abs") return unary<T, T>(Abs{});
   if (op == "sign") return unary<T, T>(Sign{});
@@ -149,7 +156,7 @@ Loop arithmetic_loop(const std::string &op) {
 
 }  // namespace
 
-Loop int_loop(const char *op, DType t) {
+Loop int_loop(const char* op, DType t) {
   if (t == DType::Bool) {
     if (std::strcmp(op, "add") == 0) return binary<uint8_t, uint8_t>(Or{});
     if (std::strcmp(op, "mul") == 0) return binary<uint8_t, uint8_t>(And{});
@@ -165,10 +172,10 @@ Loop where_loop(int bytes) {
   Loop loop = nullptr;
   with_size(bytes, [&](auto zero) {
     using T = decltype(zero);
-    loop = [](void *out, const void *const *in, int64_t n) {
-      T *y = static_cast<T *>(out);
-      const uint8_t *c = static_cast<const uint8_t *>(in[0]);
-      const T *p = static_cast<const T *>(in[1]), *q = static_cast<const T *>(in[2]);
+    loop = [](void* out, const void* const* in, int64_t n) {
+      T* y = static_cast<T*>(out);
+      const uint8_t* c = static_cast<const uint8_t*>(in[0]);
+      const T *p = static_cast<const T*>(in[1]), *q = static_cast<const T*>(in[2]);
 #pragma GCC ivdep
       for (int64_t i = 0; i < n; ++i) {
         T a = p[i], b = q[i];

@@ -9,30 +9,34 @@ namespace {
 
 template <class In, class Out, class F>
 Loop unary(F) {
-  return [](void *out, const void *const *in, int64_t n) {
-    Out *y = static_cast<Out *>(out);
-    const In *x = static_cast<const In *>(in[0]);
+  return [](void* out, const void* const* in, int64_t n) {
+    Out* y = static_cast<Out*>(out);
+    const In* x = static_cast<const In*>(in[0]);
     for (int64_t i = 0; i < n; ++i) y[i] = F::of(x[i]);
   };
 }
 template <class In, class Out, class F>
 Loop binary(F) {
-  return [](void *out, const void *const *in, int64_t n) {
-    Out *y = static_cast<Out *>(out);
-    const In *p = static_cast<const In *>(in[0]), *q = static_cast<const In *>(in[1]);
+  return [](void* out, const void* const* in, int64_t n) {
+    Out* y = static_cast<Out*>(out);
+    const In *p = static_cast<const In*>(in[0]), *q = static_cast<const In*>(in[1]);
     for (int64_t i = 0; i < n; ++i) y[i] = F::of(p[i], q[i]);
   };
 }
 
-#define ONE(name, expression)                          \
-  struct name {                                        \
-    template <class T>                                 \
-    static auto of(T x) { return expression; }         \
+#define ONE(name, expression) \
+  struct name {               \
+    template <class T>        \
+    static auto of(T x) {     \
+      return expression;      \
+    }                         \
   };
-#define TWO(name, expression)                          \
-  struct name {                                        \
-    template <class T>                                 \
-    static auto of(T a, T b) { return expression; }    \
+#define TWO(name, expression)  \
+  struct name {                \
+    template <class T>         \
+    static auto of(T a, T b) { \
+      return expression;       \
+    }                          \
   };
 
 ONE(Tan, std::tan(x))
@@ -51,7 +55,7 @@ TWO(Fmod, std::fmod(a, b))
 TWO(Atan2, std::atan2(a, b))
 
 template <class T>
-Loop real_loop(const std::string &op) {
+Loop real_loop(const std::string& op) {
   if (op == "tan") return unary<T, T>(Tan{});
   if (op == "asin") return unary<T, T>(Asin{});
   if (op == "acos") return unary<T, T>(Acos{});
@@ -107,19 +111,19 @@ ONE(Log1p, log1p_of(x))
 ONE(Sin, std::sin(x))
 ONE(Cos, std::cos(x))
 ONE(Tanh, std::tanh(x))
-ONE(Square, x *x)
+ONE(Square, x* x)
 ONE(Reciprocal, T(1) / x)
 ONE(ComplexIsNan, uint8_t(std::isnan(x.real()) || std::isnan(x.imag())))
 TWO(Add, a + b)
 TWO(Sub, a - b)
-TWO(Mul, a *b)
+TWO(Mul, a* b)
 TWO(Div, a / b)
 TWO(ComplexPow, pow_of(a, b))
 TWO(Eq, uint8_t(a == b))
 TWO(Ne, uint8_t(a != b))
 
 template <class R>
-Loop complex_of(const std::string &op) {
+Loop complex_of(const std::string& op) {
   using C = std::complex<R>;
   if (op == "neg") return unary<C, C>(Neg{});
   if (op == "abs") return unary<C, R>(Abs{});
@@ -155,10 +159,10 @@ Loop complex_of(const std::string &op) {
 
 }  // namespace
 
-Loop libm_loop(const char *op, DType t) {
+Loop libm_loop(const char* op, DType t) {
   return t == DType::F32 ? real_loop<float>(op) : real_loop<double>(op);
 }
-Loop complex_loop(const char *op, DType t) {
+Loop complex_loop(const char* op, DType t) {
   return t == DType::C64 ? complex_of<float>(op) : complex_of<double>(op);
 }
 

@@ -16,7 +16,7 @@ struct Matrices {
 };
 
 /* CBLAS can read it as it stands, by rows or (transposed) by columns. */
-bool blas_layout(const Matrices &a, bool &transposed, int64_t &ld);
+bool blas_layout(const Matrices& a, bool& transposed, int64_t& ld);
 
 struct GemmShape {
   int64_t m, n, k, batch;
@@ -25,8 +25,8 @@ struct GemmShape {
 /* c[b] (m x n, dense, one after the other) = a[b] @ b[b] (+ bias [n]).  Both operands must have a
  * blas_layout. */
 template <class T>
-void gemm(Device &d, const GemmShape &s, T *c, const T *a, const Matrices &am, const T *b,
-          const Matrices &bm, const T *bias);
+void gemm(Device& d, const GemmShape& s, T* c, const T* a, const Matrices& am, const T* b,
+          const Matrices& bm, const T* bias);
 
 }  // namespace vob
 

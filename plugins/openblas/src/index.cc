@@ -5,16 +5,16 @@
 
 namespace vob {
 
-vd_status IndexReader::read(Device &d, const vd_call &call, int input, int64_t limit,
-                            const int64_t **index, vd_err *err, const int64_t *allow,
+vd_status IndexReader::read(Device& d, const vd_call& call, int input, int64_t limit,
+                            const int64_t** index, vd_err* err, const int64_t* allow,
                             size_t reserve) const {
-  const void *base = sdk::data(call.inputs[input]);
-  const int64_t *in = static_cast<const int64_t *>(base);
-  int64_t *own = nullptr;
+  const void* base = sdk::data(call.inputs[input]);
+  const int64_t* in = static_cast<const int64_t*>(base);
+  int64_t* own = nullptr;
   if (type_ != DType::I64 || !layout_.dense()) {
-    char *mem = static_cast<char *>(d.scratch.get(reserve + size_t(n_) * 8 + 64));
+    char* mem = static_cast<char*>(d.scratch.get(reserve + size_t(n_) * 8 + 64));
     if (!mem) return fail(err, VD_OOM, "%s: no memory for %lld indices", call.op, (long long)n_);
-    own = reinterpret_cast<int64_t *>(mem + (reserve + 63) / 64 * 64);
+    own = reinterpret_cast<int64_t*>(mem + (reserve + 63) / 64 * 64);
     in = own;
   }
   std::atomic<bool> bad{false};
@@ -49,7 +49,7 @@ namespace {
 
 class Gather final : public Kernel {
  public:
-  Gather(const vd_call &call, int dim) : Kernel(kStrided), index_(call.inputs[1]) {
+  Gather(const vd_call& call, int dim) : Kernel(kStrided), index_(call.inputs[1]) {
     const vd_tensor &x = call.inputs[0], &y = call.outputs[0];
     bytes_ = sdk::size_of(in_type(call, 0));
     limit_ = x.shape[dim];
@@ -61,19 +61,19 @@ class Gather final : public Kernel {
     for (int i = 0; i < last_; ++i) rows_.push(y.shape[i], i == dim ? 0 : x.strides[i]);
     n_ = sdk::numel(y);
   }
-  vd_status run(Device &d, const vd_call &call, vd_err *err) override {
-    const int64_t *index;
+  vd_status run(Device& d, const vd_call& call, vd_err* err) override {
+    const int64_t* index;
     if (vd_status s = index_.read(d, call, 1, limit_, &index, err)) return s;
     if (n_ == 0) return VD_OK;
     with_size(bytes_, [&](auto zero) {
       using T = decltype(zero);
-      const T *x = in_ptr<T>(call, 0);
-      T *y = out_ptr<T>(call);
+      const T* x = in_ptr<T>(call, 0);
+      T* y = out_ptr<T>(call);
       d.pool.ranges(n_ / row_, double(row_) * 2 + 8, 1, [&](int64_t b, int64_t e) {
         for (int64_t r = b; r < e; ++r) {
-          const T *from = x + rows_.at(r);
-          const int64_t *at = index + r * row_;
-          T *to = y + r * row_;
+          const T* from = x + rows_.at(r);
+          const int64_t* at = index + r * row_;
+          T* to = y + r * row_;
           for (int64_t j = 0; j < row_; ++j) to[j] = from[j * step_ + at[j] * along_];
         }
       });
@@ -88,7 +88,7 @@ class Gather final : public Kernel {
   int64_t limit_, along_, row_, step_, n_;
 };
 
-vd_status make_gather(Device &, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status make_gather(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
   if (!arity(call, 2, 1) || !IndexReader::knows(in_type(call, 1)))
     return unsupported(call, err, "gather takes a tensor and int64 or int32 indices");
   const vd_tensor &x = call.inputs[0], &index = call.inputs[1];
@@ -108,9 +108,9 @@ vd_status make_gather(Device &, const vd_call &call, std::unique_ptr<Kernel> &ke
 /* out[o, i, :] = x[o, index[i], :], where x's inner dims are one dense run. */
 class Select final : public Kernel {
  public:
-  Select(const vd_call &call, int dim, int64_t n_index)
+  Select(const vd_call& call, int dim, int64_t n_index)
       : Kernel(kStrided | kPreferred), index_(call.inputs[1]) {
-    const vd_tensor &x = call.inputs[0];
+    const vd_tensor& x = call.inputs[0];
     limit_ = x.shape[dim];
     along_ = x.strides[dim];
     bytes_ = sdk::size_of(in_type(call, 0));
@@ -128,12 +128,12 @@ class Select final : public Kernel {
     inner_ = merged(squeezed);
     n_ = n_index;
   }
-  vd_status run(Device &d, const vd_call &call, vd_err *err) override {
-    const int64_t *index;
+  vd_status run(Device& d, const vd_call& call, vd_err* err) override {
+    const int64_t* index;
     if (vd_status s = index_.read(d, call, 1, limit_, &index, err)) return s;
     if (n_outer_ * n_ * run_ == 0) return VD_OK;
-    const char *x = in_ptr<char>(call, 0);
-    char *y = out_ptr<char>(call);
+    const char* x = in_ptr<char>(call, 0);
+    char* y = out_ptr<char>(call);
     const int64_t bytes = run_ * bytes_;
     d.pool.ranges(n_outer_ * n_, double(bytes) / 8 + 8, 1, [&](int64_t b, int64_t e) {
       if (run_ == 1) {
@@ -141,16 +141,16 @@ class Select final : public Kernel {
           using T = decltype(zero);
           for (int64_t u = b; u < e;) {
             int64_t o = u / n_, i = u % n_, stop = std::min(e - u, n_ - i);
-            const T *from = reinterpret_cast<const T *>(x) + outer_.at(o);
+            const T* from = reinterpret_cast<const T*>(x) + outer_.at(o);
             for (int64_t k = 0; k < stop; ++k)
-              reinterpret_cast<T *>(y)[u + k] = from[index[i + k] * along_];
+              reinterpret_cast<T*>(y)[u + k] = from[index[i + k] * along_];
             u += stop;
           }
         });
         return;
       }
       for (int64_t u = b; u < e; ++u) {
-        const char *from = x + (outer_.at(u / n_) + index[u % n_] * along_) * bytes_;
+        const char* from = x + (outer_.at(u / n_) + index[u % n_] * along_) * bytes_;
         if (inner_.dense()) {
           std::memcpy(y + u * bytes, from, size_t(bytes));
         } else {
@@ -168,10 +168,10 @@ class Select final : public Kernel {
   int64_t limit_, along_, n_outer_ = 1, run_ = 1, n_;
 };
 
-vd_status make_select(Device &, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status make_select(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
   if (!arity(call, 2, 1) || !IndexReader::knows(in_type(call, 1)))
     return unsupported(call, err, "it takes a tensor and int64 or int32 indices");
-  const vd_tensor &x = call.inputs[0];
+  const vd_tensor& x = call.inputs[0];
   bool embedding = std::strcmp(call.op, "embedding") == 0;
   int dim = embedding ? (x.ndim == 2 ? 0 : -1) : dim_attr(call, x);
   int64_t n = sdk::numel(call.inputs[1]), want = n;
@@ -186,7 +186,7 @@ vd_status make_select(Device &, const vd_call &call, std::unique_ptr<Kernel> &ke
 
 }  // namespace
 
-void add_index(sdk::Table<Make> &table) {
+void add_index(sdk::Table<Make>& table) {
   table.add("gather", make_gather);
   table.add("index_select", make_select);
   table.add("embedding", make_select);

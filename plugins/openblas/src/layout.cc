@@ -4,14 +4,14 @@
 
 namespace vob {
 
-Layout layout_of(const vd_tensor &t) {
+Layout layout_of(const vd_tensor& t) {
   Layout l;
   for (int i = 0; i < t.ndim; ++i)
     if (t.shape[i] != 1) l.push(t.shape[i], t.strides[i]);
   return merged(l);
 }
 
-Layout merged(const Layout &l) {
+Layout merged(const Layout& l) {
   Layout m;
   for (int i = 0; i < l.nd; ++i) {
     if (m.nd && m.stride[m.nd - 1] == l.stride[i] * l.size[i]) {
@@ -28,7 +28,7 @@ namespace {
 
 /* Walks the runs of the innermost dim: f(offset of the first element, elements, how many done). */
 template <class F>
-inline void each_run(const Layout &l, int64_t begin, int64_t n, F &&f) {
+inline void each_run(const Layout& l, int64_t begin, int64_t n, F&& f) {
   if (l.nd == 0) {
     for (int64_t i = 0; i < n; ++i) f(0, 1, i);
     return;
@@ -57,15 +57,15 @@ inline void each_run(const Layout &l, int64_t begin, int64_t n, F &&f) {
 
 }  // namespace
 
-void gather(const Layout &l, int bytes, const void *base, int64_t begin, int64_t n, void *dst) {
+void gather(const Layout& l, int bytes, const void* base, int64_t begin, int64_t n, void* dst) {
   const int64_t s = l.nd ? l.stride[l.nd - 1] : 0;
   with_size(bytes, [&](auto zero) {
     using T = decltype(zero);
-    const T *from = static_cast<const T *>(base);
-    T *to = static_cast<T *>(dst);
+    const T* from = static_cast<const T*>(base);
+    T* to = static_cast<T*>(dst);
     each_run(l, begin, n, [&](int64_t offset, int64_t run, int64_t done) {
-      const T *p = from + offset;
-      T *q = to + done;
+      const T* p = from + offset;
+      T* q = to + done;
       if (s == 1) {
         for (int64_t i = 0; i < run; ++i) q[i] = p[i];
       } else if (s == 0) {
@@ -78,15 +78,15 @@ void gather(const Layout &l, int bytes, const void *base, int64_t begin, int64_t
   });
 }
 
-void spread(const Layout &l, int bytes, void *base, int64_t begin, int64_t n, const void *src) {
+void spread(const Layout& l, int bytes, void* base, int64_t begin, int64_t n, const void* src) {
   const int64_t s = l.nd ? l.stride[l.nd - 1] : 0;
   with_size(bytes, [&](auto zero) {
     using T = decltype(zero);
-    T *to = static_cast<T *>(base);
-    const T *from = static_cast<const T *>(src);
+    T* to = static_cast<T*>(base);
+    const T* from = static_cast<const T*>(src);
     each_run(l, begin, n, [&](int64_t offset, int64_t run, int64_t done) {
-      T *q = to + offset;
-      const T *p = from + done;
+      T* q = to + offset;
+      const T* p = from + done;
       for (int64_t i = 0; i < run; ++i) q[i * s] = p[i];
     });
   });

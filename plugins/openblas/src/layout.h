@@ -38,15 +38,15 @@ struct Layout {
   }
 };
 
-Layout layout_of(const vd_tensor &t);
+Layout layout_of(const vd_tensor& t);
 /* Merges neighbouring dims that form one. */
-Layout merged(const Layout &l);
+Layout merged(const Layout& l);
 
 /* Copies elements [begin, begin + n) of the row-major walk through `l` into dst, one after the
  * other.  `bytes` is the size of an element: 1, 2, 4, 8 or 16. */
-void gather(const Layout &l, int bytes, const void *base, int64_t begin, int64_t n, void *dst);
+void gather(const Layout& l, int bytes, const void* base, int64_t begin, int64_t n, void* dst);
 /* The reverse: writes n consecutive elements of src to the places of `l`. */
-void spread(const Layout &l, int bytes, void *base, int64_t begin, int64_t n, const void *src);
+void spread(const Layout& l, int bytes, void* base, int64_t begin, int64_t n, const void* src);
 
 struct Wide {
   uint64_t word[2];
@@ -54,13 +54,23 @@ struct Wide {
 
 /* Calls f with a value of an unsigned type of that size. */
 template <class F>
-void with_size(int bytes, F &&f) {
+void with_size(int bytes, F&& f) {
   switch (bytes) {
-    case 1: f(uint8_t{}); break;
-    case 2: f(uint16_t{}); break;
-    case 4: f(uint32_t{}); break;
-    case 8: f(uint64_t{}); break;
-    default: f(Wide{}); break;
+    case 1:
+      f(uint8_t{});
+      break;
+    case 2:
+      f(uint16_t{});
+      break;
+    case 4:
+      f(uint32_t{});
+      break;
+    case 8:
+      f(uint64_t{});
+      break;
+    default:
+      f(Wide{});
+      break;
   }
 }
 

@@ -12,7 +12,7 @@ namespace vob {
 constexpr int kLineOperands = 3;
 
 /* in[i] and out[i] point to the n elements of one line (or to 1, for outputs that are `single`). */
-using LineFn = std::function<void(const Simd *, const void *const *in, void *const *out, int64_t n)>;
+using LineFn = std::function<void(const Simd*, const void* const* in, void* const* out, int64_t n)>;
 
 struct LineSpec {
   LineFn fn;
@@ -22,17 +22,17 @@ struct LineSpec {
 };
 
 /* All inputs have one shape; outputs are contiguous.  `dim` is the call's. */
-vd_status make_lines(const vd_call &call, int dim, LineSpec spec, std::unique_ptr<Kernel> &kernel,
-                     vd_err *err);
+vd_status make_lines(const vd_call& call, int dim, LineSpec spec, std::unique_ptr<Kernel>& kernel,
+                     vd_err* err);
 
 /* Memory of the calling thread that stays; for one use at a time per `slot`. */
-void *thread_scratch(int slot, size_t bytes);
+void* thread_scratch(int slot, size_t bytes);
 
-inline void to_float(const Simd *s, DType t, float *y, const void *x, int64_t n) {
-  (t == DType::BF16 ? s->bf16_to_f32 : s->f16_to_f32)(y, static_cast<const uint16_t *>(x), n);
+inline void to_float(const Simd* s, DType t, float* y, const void* x, int64_t n) {
+  (t == DType::BF16 ? s->bf16_to_f32 : s->f16_to_f32)(y, static_cast<const uint16_t*>(x), n);
 }
-inline void from_float(const Simd *s, DType t, void *y, const float *x, int64_t n) {
-  (t == DType::BF16 ? s->f32_to_bf16 : s->f32_to_f16)(static_cast<uint16_t *>(y), x, n);
+inline void from_float(const Simd* s, DType t, void* y, const float* x, int64_t n) {
+  (t == DType::BF16 ? s->f32_to_bf16 : s->f32_to_f16)(static_cast<uint16_t*>(y), x, n);
 }
 
 }  // namespace vob

@@ -14,7 +14,7 @@ namespace {
 /* One operand: how it lies in the tensor, and how it is handed to gemm. */
 struct Operand {
   DType type;
-  Matrices m;        // as gemm sees it
+  Matrices m;  // as gemm sees it
   bool widen = false, pack = false;
   bool in_place = false;  // widened in the order of memory, strides kept
   int64_t count = 0;      // elements to prepare
@@ -23,7 +23,7 @@ struct Operand {
 };
 
 /* All of its distinct elements fill one stretch of memory. */
-bool fills_memory(const Layout &l) {
+bool fills_memory(const Layout& l) {
   int64_t size[VD_MAX_NDIM], stride[VD_MAX_NDIM], want = 1;
   int nd = 0;
   for (int i = 0; i < l.nd; ++i)
@@ -38,7 +38,7 @@ bool fills_memory(const Layout &l) {
   return true;
 }
 
-Operand prepare(DType type, const Matrices &m, bool widen) {
+Operand prepare(DType type, const Matrices& m, bool widen) {
   Operand o;
   o.type = type;
   o.m = m;
@@ -74,11 +74,16 @@ Operand prepare(DType type, const Matrices &m, bool widen) {
 template <class T>
 class MatMul final : public Kernel {
  public:
-  MatMul(uint32_t caps, DType type, const GemmShape &s, const Matrices &a, const Matrices &b,
+  MatMul(uint32_t caps, DType type, const GemmShape& s, const Matrices& a, const Matrices& b,
          bool bias, bool native)
-      : Kernel(caps), s_(s), a_(prepare(type, a, sdk::is_half(type) && !native)),
-        b_(prepare(type, b, sdk::is_half(type) && !native)), type_(type),
-        half_(sdk::is_half(type)), native_(native), bias_(bias) {
+      : Kernel(caps),
+        s_(s),
+        a_(prepare(type, a, sdk::is_half(type) && !native)),
+        b_(prepare(type, b, sdk::is_half(type) && !native)),
+        type_(type),
+        half_(sdk::is_half(type)),
+        native_(native),
+        bias_(bias) {
     // a product with one vector reads the halves of the matrix only once: no need to widen it
     if (half_ && s.batch == 1 && (s.m == 1 || s.n == 1)) {
       const bool row = s.m == 1;
@@ -88,7 +93,7 @@ class MatMul final : public Kernel {
     }
   }
 
-  vd_status run(Device &d, const vd_call &call, vd_err *err) override {
+  vd_status run(Device& d, const vd_call& call, vd_err* err) override {
     const int64_t out = s_.batch * s_.m * s_.n;
     if (out == 0) return VD_OK;
     if (s_.k == 0 && !bias_) {
@@ -109,20 +114,20 @@ class MatMul final : public Kernel {
     const size_t b_at = reserve(b_.pack || b_.in_place, b_.count);
     const size_t c_at = reserve(half_, out), bias_at = reserve(half_ && bias_, s_.n);
     const size_t half_at = reserve(half_, (std::max(a_.count, b_.count) + 1) / 2);
-    char *mem = nullptr;
+    char* mem = nullptr;
     if (need) {
-      mem = static_cast<char *>(d.scratch.get(need));
+      mem = static_cast<char*>(d.scratch.get(need));
       if (!mem)
         return fail(err, VD_OOM, "%s: no memory for %zu bytes of packed operands", call.op, need);
     }
-    const T *a = operand(d, a_, sdk::data(call.inputs[0]), mem + a_at, mem + half_at);
-    const T *b = operand(d, b_, sdk::data(call.inputs[1]), mem + b_at, mem + half_at);
-    T *c = half_ ? reinterpret_cast<T *>(mem + c_at) : out_ptr<T>(call);
-    const T *bias = bias_ ? in_ptr<T>(call, 2) : nullptr;
+    const T* a = operand(d, a_, sdk::data(call.inputs[0]), mem + a_at, mem + half_at);
+    const T* b = operand(d, b_, sdk::data(call.inputs[1]), mem + b_at, mem + half_at);
+    T* c = half_ ? reinterpret_cast<T*>(mem + c_at) : out_ptr<T>(call);
+    const T* bias = bias_ ? in_ptr<T>(call, 2) : nullptr;
     if constexpr (std::is_same_v<T, float>) {
       if (half_ && bias_) {
-        to_float(d.simd, type_, reinterpret_cast<T *>(mem + bias_at), bias, s_.n);
-        bias = reinterpret_cast<T *>(mem + bias_at);
+        to_float(d.simd, type_, reinterpret_cast<T*>(mem + bias_at), bias, s_.n);
+        bias = reinterpret_cast<T*>(mem + bias_at);
       }
     }
     gemm(d, s_, c, a, a_.m, b, b_.m, bias);
@@ -136,9 +141,9 @@ class MatMul final : public Kernel {
   }
 
  private:
-  const T *operand(Device &d, const Operand &o, const void *from, char *to, char *half) const {
-    if (!o.pack && !o.in_place) return static_cast<const T *>(from);
-    T *wide = reinterpret_cast<T *>(to);
+  const T* operand(Device& d, const Operand& o, const void* from, char* to, char* half) const {
+    if (!o.pack && !o.in_place) return static_cast<const T*>(from);
+    T* wide = reinterpret_cast<T*>(to);
     if (o.pack) {
       o.copy.run(d, o.widen ? half : to, from);
       if (!o.widen) return wide;
@@ -146,37 +151,38 @@ class MatMul final : public Kernel {
     }
     if constexpr (std::is_same_v<T, float>)
       d.pool.ranges(o.count, 1, 1024, [&](int64_t b, int64_t e) {
-        to_float(d.simd, o.type, wide + b, static_cast<const uint16_t *>(from) + b, e - b);
+        to_float(d.simd, o.type, wide + b, static_cast<const uint16_t*>(from) + b, e - b);
       });
     return wide;
   }
 
   /* bfloat16 on a CPU that multiplies it: nothing is widened. */
-  vd_status native(Device &d, const vd_call &call, vd_err *err) const {
-    const uint16_t *p[2];
+  vd_status native(Device& d, const vd_call& call, vd_err* err) const {
+    const uint16_t* p[2];
     for (int i = 0; i < 2; ++i) {
-      const Operand &o = i ? b_ : a_;
+      const Operand& o = i ? b_ : a_;
       p[i] = in_ptr<uint16_t>(call, i);
       if (!o.pack) continue;
-      void *to = packed_[i].get(size_t(o.count) * 2);
+      void* to = packed_[i].get(size_t(o.count) * 2);
       if (!to) return fail(err, VD_OOM, "%s: no memory to pack an operand", call.op);
       o.copy.run(d, to, p[i]);
-      p[i] = static_cast<uint16_t *>(to);
+      p[i] = static_cast<uint16_t*>(to);
     }
-    const uint16_t *bias = bias_ ? in_ptr<uint16_t>(call, 2) : nullptr;
+    const uint16_t* bias = bias_ ? in_ptr<uint16_t>(call, 2) : nullptr;
     if (!gemm_bf16(d, s_, out_ptr<uint16_t>(call), p[0], a_.m, p[1], b_.m, bias))
       return fail(err, VD_OOM, "%s: no memory to pack an operand", call.op);
     return VD_OK;
   }
 
-  vd_status vector(Device &d, const vd_call &call, vd_err *err) const {
+  vd_status vector(Device& d, const vd_call& call, vd_err* err) const {
     const bool row = s_.m == 1;
     const int64_t n = row ? s_.n : s_.m, k = s_.k;
     const int64_t sx = vector_step_, stride = matrix_step_;
-    float *wide = static_cast<float *>(d.scratch.get(size_t(k + 2 * n) * 4 + 64));
+    float* wide = static_cast<float*>(d.scratch.get(size_t(k + 2 * n) * 4 + 64));
     if (!wide) return fail(err, VD_OOM, "%s: no memory for a vector", call.op);
     float *y = wide + k, *bias = y + n;
-    const uint16_t *v = in_ptr<uint16_t>(call, row ? 0 : 1), *w = in_ptr<uint16_t>(call, row ? 1 : 0);
+    const uint16_t *v = in_ptr<uint16_t>(call, row ? 0 : 1),
+                   *w = in_ptr<uint16_t>(call, row ? 1 : 0);
     const bool bf16 = type_ == DType::BF16;
     for (int64_t p = 0; p < k; ++p)
       wide[p] = bf16 ? sdk::bf16_to_float(v[p * sx]) : sdk::f16_to_float(v[p * sx]);
@@ -203,16 +209,16 @@ class MatMul final : public Kernel {
 template <class T>
 class IntMatMul final : public Kernel {
  public:
-  IntMatMul(const GemmShape &s, const Matrices &a, const Matrices &b)
+  IntMatMul(const GemmShape& s, const Matrices& a, const Matrices& b)
       : Kernel(kStrided), s_(s), a_(a), b_(b) {}
-  vd_status run(Device &d, const vd_call &call, vd_err *) override {
+  vd_status run(Device& d, const vd_call& call, vd_err*) override {
     const T *a = in_ptr<T>(call, 0), *b = in_ptr<T>(call, 1);
-    T *c = out_ptr<T>(call);
+    T* c = out_ptr<T>(call);
     d.pool.ranges(s_.batch * s_.m, double(s_.n * s_.k), 1, [&](int64_t x, int64_t y) {
       for (int64_t u = x; u < y; ++u) {
-        const T *pa = a + a_.batch.at(u / s_.m) + u % s_.m * a_.s0;
-        const T *pb = b + b_.batch.at(u / s_.m);
-        T *row = c + u * s_.n;
+        const T* pa = a + a_.batch.at(u / s_.m) + u % s_.m * a_.s0;
+        const T* pb = b + b_.batch.at(u / s_.m);
+        T* row = c + u * s_.n;
         for (int64_t j = 0; j < s_.n; ++j) row[j] = 0;
         for (int64_t p = 0; p < s_.k; ++p) {
           const T v = pa[p * a_.s1], *from = pb + p * b_.s0;
@@ -232,8 +238,9 @@ class IntMatMul final : public Kernel {
   Matrices a_, b_;
 };
 
-vd_status finish(Device &d, const vd_call &call, uint32_t caps, const GemmShape &s, const Matrices &a,
-                 const Matrices &b, bool bias, std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status finish(Device& d, const vd_call& call, uint32_t caps, const GemmShape& s,
+                 const Matrices& a, const Matrices& b, bool bias, std::unique_ptr<Kernel>& kernel,
+                 vd_err* err) {
   if (s.m > 0x7fffffff || s.n > 0x7fffffff || s.k > 0x7fffffff)
     return unsupported(call, err, "OpenBLAS counts in 32 bits");
   const DType t = in_type(call, 0);
@@ -241,8 +248,12 @@ vd_status finish(Device &d, const vd_call &call, uint32_t caps, const GemmShape 
   switch (t) {
     case DType::F16:
     case DType::BF16:
-    case DType::F32: kernel = std::make_unique<MatMul<float>>(caps, t, s, a, b, bias, native); break;
-    case DType::F64: kernel = std::make_unique<MatMul<double>>(caps, t, s, a, b, bias, false); break;
+    case DType::F32:
+      kernel = std::make_unique<MatMul<float>>(caps, t, s, a, b, bias, native);
+      break;
+    case DType::F64:
+      kernel = std::make_unique<MatMul<double>>(caps, t, s, a, b, bias, false);
+      break;
     case DType::C64:
       kernel = std::make_unique<MatMul<std::complex<float>>>(caps, t, s, a, b, bias, false);
       break;
@@ -250,19 +261,29 @@ vd_status finish(Device &d, const vd_call &call, uint32_t caps, const GemmShape 
       kernel = std::make_unique<MatMul<std::complex<double>>>(caps, t, s, a, b, bias, false);
       break;
     case DType::U8:
-    case DType::I8: kernel = std::make_unique<IntMatMul<uint8_t>>(s, a, b); break;
+    case DType::I8:
+      kernel = std::make_unique<IntMatMul<uint8_t>>(s, a, b);
+      break;
     case DType::U16:
-    case DType::I16: kernel = std::make_unique<IntMatMul<uint16_t>>(s, a, b); break;
+    case DType::I16:
+      kernel = std::make_unique<IntMatMul<uint16_t>>(s, a, b);
+      break;
     case DType::U32:
-    case DType::I32: kernel = std::make_unique<IntMatMul<uint32_t>>(s, a, b); break;
+    case DType::I32:
+      kernel = std::make_unique<IntMatMul<uint32_t>>(s, a, b);
+      break;
     case DType::U64:
-    case DType::I64: kernel = std::make_unique<IntMatMul<uint64_t>>(s, a, b); break;
-    default: return unsupported(call, err, "the op has no meaning for this dtype");
+    case DType::I64:
+      kernel = std::make_unique<IntMatMul<uint64_t>>(s, a, b);
+      break;
+    default:
+      return unsupported(call, err, "the op has no meaning for this dtype");
   }
   return VD_OK;
 }
 
-vd_status make_matmul(Device &d, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status make_matmul(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel,
+                      vd_err* err) {
   if (!arity(call, 2, 1) || in_type(call, 1) != in_type(call, 0) ||
       out_type(call) != in_type(call, 0))
     return unsupported(call, err, "it takes two tensors of one dtype");
@@ -295,7 +316,8 @@ vd_status make_matmul(Device &d, const vd_call &call, std::unique_ptr<Kernel> &k
   return finish(d, call, kStrided | kPreferred, s, am, bm, false, kernel, err);
 }
 
-vd_status make_linear(Device &d, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status make_linear(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel,
+                      vd_err* err) {
   if (!arity(call, 3, 1) || in_type(call, 1) != in_type(call, 0) ||
       out_type(call) != in_type(call, 0) || sdk::is_int(in_type(call, 0)) ||
       in_type(call, 0) == DType::Bool)
@@ -327,7 +349,7 @@ vd_status make_linear(Device &d, const vd_call &call, std::unique_ptr<Kernel> &k
 
 }  // namespace
 
-void add_matmul(sdk::Table<Make> &table) {
+void add_matmul(sdk::Table<Make>& table) {
   table.add("matmul", make_matmul);
   table.add("linear", make_linear);
 }

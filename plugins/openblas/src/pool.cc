@@ -15,8 +15,8 @@ inline void relax() {
 #endif
 }
 
-constexpr int kSpins = 4000;       // about 50 us: longer than the gap between two kernels of a plan
-constexpr int kSpinsToYield = 200; // the caller gives its core up if a worker was descheduled
+constexpr int kSpins = 4000;  // about 50 us: longer than the gap between two kernels of a plan
+constexpr int kSpinsToYield = 200;  // the caller gives its core up if a worker was descheduled
 
 }  // namespace
 
@@ -39,7 +39,7 @@ void Pool::stop() {
     quit_.store(true);
   }
   wake_.notify_all();
-  for (auto &t : workers_) t.join();
+  for (auto& t : workers_) t.join();
   workers_.clear();
 }
 
@@ -76,7 +76,7 @@ void Pool::work() {
   }
 }
 
-void Pool::run(int64_t n, void (*task)(void *, int64_t), void *context) {
+void Pool::run(int64_t n, void (*task)(void*, int64_t), void* context) {
   if (n <= 0) return;
   if (threads_ == 1 || n == 1) {
     for (int64_t i = 0; i < n; ++i) task(context, i);
@@ -95,7 +95,9 @@ void Pool::run(int64_t n, void (*task)(void *, int64_t), void *context) {
   done_.store(0, std::memory_order_relaxed);
   ticket_.store(uint64_t(++job_) << 32 | uint64_t(n));  // seq_cst: ordered before `sleepers_`
   if (sleepers_.load()) {
-    { std::lock_guard<std::mutex> lock(mutex_); }
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+    }
     wake_.notify_all();
   }
   drain();

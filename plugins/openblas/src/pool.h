@@ -15,29 +15,29 @@ class Pool {
  public:
   explicit Pool(int threads) : threads_(threads) {}
   ~Pool() { stop(); }
-  Pool(const Pool &) = delete;
-  Pool &operator=(const Pool &) = delete;
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
 
   int threads() const { return threads_; }
 
   /* Calls task(context, i) for every i in [0, n), on all threads, and returns when all are done.
    * Indices are handed out one by one, so that a thread slowed by a neighbour takes fewer. */
-  void run(int64_t n, void (*task)(void *, int64_t), void *context);
+  void run(int64_t n, void (*task)(void*, int64_t), void* context);
 
   template <class F>
-  void each(int64_t n, F &&f) {
+  void each(int64_t n, F&& f) {
     if (n == 1 || threads_ == 1) {
       for (int64_t i = 0; i < n; ++i) f(i);
       return;
     }
     using Fn = std::remove_reference_t<F>;
-    run(n, [](void *c, int64_t i) { (*static_cast<Fn *>(c))(i); }, &f);
+    run(n, [](void* c, int64_t i) { (*static_cast<Fn*>(c))(i); }, &f);
   }
 
   /* Splits [0, n) into ranges of a multiple of `align` and calls f(begin, end).  `cost` is the work
    * per element in element-operations: a small total stays on the calling thread. */
   template <class F>
-  void ranges(int64_t n, double cost, int64_t align, F &&f) {
+  void ranges(int64_t n, double cost, int64_t align, F&& f) {
     if (n <= 0) return;
     double work = double(n) * cost;
     if (threads_ == 1 || work < kSerialWork || n <= align) {
@@ -69,8 +69,8 @@ class Pool {
   alignas(64) std::atomic<uint64_t> ticket_{0};
   alignas(64) std::atomic<int64_t> done_{0};
   alignas(64) std::atomic<int> sleepers_{0};
-  void (*task_)(void *, int64_t) = nullptr;
-  void *context_ = nullptr;
+  void (*task_)(void*, int64_t) = nullptr;
+  void* context_ = nullptr;
   int64_t count_ = 0;
   uint32_t job_ = 0;
   int threads_;

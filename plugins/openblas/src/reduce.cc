@@ -45,8 +45,8 @@ using Unsigned = std::make_unsigned_t<T>;
 /* Integers wrap: their sums and products run in the unsigned type. */
 template <class T, Op O, bool Integer = std::is_integral_v<T>>
 struct Accumulator {
-  using type = std::conditional_t<std::is_same_v<T, float> && (O == Op::Sum || O == Op::Prod),
-                                  double, T>;
+  using type =
+      std::conditional_t<std::is_same_v<T, float> && (O == Op::Sum || O == Op::Prod), double, T>;
 };
 template <Op O>
 struct Accumulator<std::complex<float>, O, false> {
@@ -62,7 +62,7 @@ struct Loops {
   using A = typename Accumulator<T, O>::type;
   using R = Rule<T, A, O>;
 
-  static A row(const Simd *s, const T *x, int64_t n) {
+  static A row(const Simd* s, const T* x, int64_t n) {
     if constexpr (std::is_same_v<T, float> && O == Op::Sum) return s->sum32(x, n);
     if constexpr (std::is_same_v<T, double> && O == Op::Sum) return s->sum64(x, n);
     if constexpr (std::is_same_v<T, float> && O == Op::Max) return s->max32(x, n);
@@ -75,7 +75,7 @@ struct Loops {
     return R::join(R::join(a[0], a[1]), R::join(a[2], a[3]));
   }
   /* acc[j] with `rows` rows, `stride` apart. */
-  static void columns(const Simd *s, A *acc, const T *x, int64_t n, int64_t rows, int64_t stride) {
+  static void columns(const Simd* s, A* acc, const T* x, int64_t n, int64_t rows, int64_t stride) {
     if constexpr (std::is_same_v<T, float> && O == Op::Sum) {
       s->col_sum32(acc, x, n, rows, stride);
     } else {
@@ -95,30 +95,30 @@ struct Shape {
 /* Elements as the loops want them: halves become float32. */
 template <class T>
 struct Reader {
-  const Simd *simd;
+  const Simd* simd;
   DType type;
-  const void *base;
+  const void* base;
   /* `n` elements from the row-major walk through l, offset by `shift`, into buf if need be. */
-  const T *get(const Layout &l, int64_t shift, int64_t begin, int64_t n, T *buf) const {
+  const T* get(const Layout& l, int64_t shift, int64_t begin, int64_t n, T* buf) const {
     const int bytes = sdk::size_of(type);
-    const char *p = static_cast<const char *>(base) + shift * bytes;
-    bool direct = l.nd == 0 || (l.stride[l.nd - 1] == 1 &&
-                                begin % l.size[l.nd - 1] + n <= l.size[l.nd - 1]);
+    const char* p = static_cast<const char*>(base) + shift * bytes;
+    bool direct =
+        l.nd == 0 || (l.stride[l.nd - 1] == 1 && begin % l.size[l.nd - 1] + n <= l.size[l.nd - 1]);
     if constexpr (std::is_same_v<T, float>) {
       if (sdk::is_half(type)) {
         alignas(64) uint16_t half[kRun];
-        const void *from = half;
+        const void* from = half;
         if (direct) {
           from = p + l.at(begin) * bytes;
         } else {
           gather(l, bytes, p, begin, n, half);
         }
         (type == DType::BF16 ? simd->bf16_to_f32 : simd->f16_to_f32)(
-            buf, static_cast<const uint16_t *>(from), n);
+            buf, static_cast<const uint16_t*>(from), n);
         return buf;
       }
     }
-    if (direct) return reinterpret_cast<const T *>(p + l.at(begin) * bytes);
+    if (direct) return reinterpret_cast<const T*>(p + l.at(begin) * bytes);
     gather(l, bytes, p, begin, n, buf);
     return buf;
   }
@@ -132,7 +132,7 @@ class Reduce final : public Kernel {
   using R = typename L::R;
 
  public:
-  Reduce(const Shape &s, DType type) : Kernel(kStrided | kPreferred), s_(s), type_(type) {
+  Reduce(const Shape& s, DType type) : Kernel(kStrided | kPreferred), s_(s), type_(type) {
     half_ = sdk::is_half(type);
     const Layout &k = s.kept, &r = s.reduced;
     bool run_kept = k.nd && k.stride[k.nd - 1] == 1 && k.size[k.nd - 1] >= 4;
@@ -149,8 +149,8 @@ class Reduce final : public Kernel {
     }
   }
 
-  vd_status run(Device &d, const vd_call &call, vd_err *err) override {
-    char *out = out_ptr<char>(call);
+  vd_status run(Device& d, const vd_call& call, vd_err* err) override {
+    char* out = out_ptr<char>(call);
     Reader<T> reader{d.simd, type_, in_ptr<char>(call, 0)};
     if (pieces_ == 1) {
       double cost = double(s_.r) + 2;
@@ -173,12 +173,12 @@ class Reduce final : public Kernel {
       }
       return VD_OK;
     }
-    A *partial = static_cast<A *>(d.scratch.get(size_t(pieces_ * s_.k) * sizeof(A)));
+    A* partial = static_cast<A*>(d.scratch.get(size_t(pieces_ * s_.k) * sizeof(A)));
     if (!partial) return fail(err, VD_OOM, "%s: no memory for partial results", call.op);
     int64_t step = (s_.r + pieces_ - 1) / pieces_;
     d.pool.each(pieces_, [&](int64_t p) {
       int64_t r0 = std::min(p * step, s_.r), r1 = std::min(r0 + step, s_.r);
-      A *acc = partial + p * s_.k;
+      A* acc = partial + p * s_.k;
       if (columns_) {
         int64_t lanes = s_.kept.size[s_.kept.nd - 1];
         for (int64_t i = 0; i < s_.k; i += lanes)
@@ -197,8 +197,8 @@ class Reduce final : public Kernel {
  private:
   static constexpr int64_t kColumns = 512;
 
-  A row(const Reader<T> &reader, int64_t k, int64_t r0, int64_t r1) const {
-    const Layout &l = s_.reduced;
+  A row(const Reader<T>& reader, int64_t k, int64_t r0, int64_t r1) const {
+    const Layout& l = s_.reduced;
     const int64_t shift = s_.kept.at(k);
     alignas(64) T buf[Reader<T>::kRun];
     A acc = R::identity();
@@ -215,10 +215,10 @@ class Reduce final : public Kernel {
   }
 
   /* n neighbouring results from `first` on, which are neighbours in memory too. */
-  void columns(const Reader<T> &reader, int64_t first, int64_t n, int64_t r0, int64_t r1,
-               A *acc) const {
+  void columns(const Reader<T>& reader, int64_t first, int64_t n, int64_t r0, int64_t r1,
+               A* acc) const {
     for (int64_t j = 0; j < n; ++j) acc[j] = R::identity();
-    const Layout &l = s_.reduced;
+    const Layout& l = s_.reduced;
     const int64_t shift = s_.kept.at(first);
     if (half_) {
       alignas(64) T buf[kColumns];
@@ -228,7 +228,7 @@ class Reduce final : public Kernel {
         L::columns(reader.simd, acc, reader.get(run, shift + l.at(r), 0, n, buf), n, 1, 0);
       return;
     }
-    const T *base = static_cast<const T *>(reader.base) + shift;
+    const T* base = static_cast<const T*>(reader.base) + shift;
     for (int64_t r = r0; r < r1;) {
       int64_t inner = l.nd ? l.size[l.nd - 1] : 1;
       int64_t rows = std::min(r1 - r, inner - r % inner);
@@ -237,13 +237,13 @@ class Reduce final : public Kernel {
     }
   }
 
-  void write(const Simd *, char *out, int64_t i, A value) const {
+  void write(const Simd*, char* out, int64_t i, A value) const {
     if (type_ == DType::F16) {
-      reinterpret_cast<uint16_t *>(out)[i] = sdk::float_to_f16(narrow(value));
+      reinterpret_cast<uint16_t*>(out)[i] = sdk::float_to_f16(narrow(value));
     } else if (type_ == DType::BF16) {
-      reinterpret_cast<uint16_t *>(out)[i] = sdk::float_to_bf16(narrow(value));
+      reinterpret_cast<uint16_t*>(out)[i] = sdk::float_to_bf16(narrow(value));
     } else {
-      reinterpret_cast<T *>(out)[i] = T(value);
+      reinterpret_cast<T*>(out)[i] = T(value);
     }
   }
   static float narrow(A value) {
@@ -260,13 +260,13 @@ class Reduce final : public Kernel {
 // ---- find --------------------------------------------------------------------------------------
 
 template <Op O>
-vd_status make(Device &, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status make(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
   if (!arity(call, 1, 1)) return fail(err, VD_INVALID, "%s takes 1 input and 1 output", call.op);
-  const vd_tensor &x = call.inputs[0];
+  const vd_tensor& x = call.inputs[0];
   const DType t = in_type(call, 0);
   if (t != out_type(call)) return unsupported(call, err, "the output's dtype differs");
   bool gone[VD_MAX_NDIM] = {};
-  if (const vd_attr *a = sdk::find_attr(call, "dims")) {
+  if (const vd_attr* a = sdk::find_attr(call, "dims")) {
     if (a->kind != VD_ATTR_INTS) return fail(err, VD_INVALID, "%s: dims must be integers", call.op);
     for (int i = 0; i < a->count; ++i) {
       int64_t dim = a->value.ints[i];
@@ -316,7 +316,7 @@ vd_status make(Device &, const vd_call &call, std::unique_ptr<Kernel> &kernel, v
 
 }  // namespace
 
-void add_reduce(sdk::Table<Make> &table) {
+void add_reduce(sdk::Table<Make>& table) {
   table.add("sum", make<Op::Sum>);
   table.add("prod", make<Op::Prod>);
   table.add("amax", make<Op::Max>);

@@ -16,7 +16,7 @@ bool is_nan(T v) {
 
 /* The first NaN, else the first extremum. */
 template <class T, bool Max>
-int64_t arg_extreme(const Simd *s, const T *x, int64_t n) {
+int64_t arg_extreme(const Simd* s, const T* x, int64_t n) {
   if constexpr (std::is_same_v<T, float>) {
     // The extremum by vectors, then its first place: the search stops half-way on average.
     float best = Max ? s->max32(x, n) : s->min32(x, n);
@@ -43,7 +43,7 @@ int64_t arg_extreme(const Simd *s, const T *x, int64_t n) {
 }
 
 template <class T, bool Max>
-void cumulative_extreme(const T *x, T *y, int64_t *index, int64_t n) {
+void cumulative_extreme(const T* x, T* y, int64_t* index, int64_t n) {
   T best = x[0];
   int64_t at = 0;
   for (int64_t i = 0; i < n; ++i) {
@@ -76,7 +76,7 @@ template <class T>
 using Running = std::conditional_t<std::is_same_v<T, float>, double, T>;
 
 template <class T, class Op>
-void cumulate(const T *x, T *y, int64_t n) {
+void cumulate(const T* x, T* y, int64_t n) {
   using A = Running<T>;
   if constexpr (std::is_same_v<T, float>) {
     if (n >= 64) {
@@ -87,8 +87,7 @@ void cumulate(const T *x, T *y, int64_t n) {
       for (int64_t i = 1; i < q; ++i) start[0] = Op::join(start[0], double(x[i]));
       double part[2] = {double(x[q]), double(x[2 * q])};
       for (int64_t i = 1; i < q; ++i)
-        for (int k = 0; k < 2; ++k)
-          part[k] = Op::join(part[k], double(x[(k + 1) * q + i]));
+        for (int k = 0; k < 2; ++k) part[k] = Op::join(part[k], double(x[(k + 1) * q + i]));
       start[1] = start[0];
       start[2] = Op::join(start[1], part[0]);
       start[3] = Op::join(start[2], part[1]);
@@ -98,7 +97,8 @@ void cumulate(const T *x, T *y, int64_t n) {
         y[k * q] = float(run[k]);
       }
       for (int64_t i = 1; i < q; ++i)
-        for (int k = 0; k < 4; ++k) y[k * q + i] = float(run[k] = Op::join(run[k], double(x[k * q + i])));
+        for (int k = 0; k < 4; ++k)
+          y[k * q + i] = float(run[k] = Op::join(run[k], double(x[k * q + i])));
       for (int64_t i = 4 * q; i < n; ++i) y[i] = float(run[3] = Op::join(run[3], double(x[i])));
       return;
     }
@@ -118,7 +118,7 @@ struct Columns {
   int64_t n_outer = 1, n = 1, inner = 1, stride = 0;
 
   /* False if x does not lie so, or has no inner part. */
-  bool set(const vd_tensor &x, int dim) {
+  bool set(const vd_tensor& x, int dim) {
     Layout rest;
     for (int i = 0; i < x.ndim; ++i) {
       if (i < dim) n_outer *= x.shape[i], outer.push(x.shape[i], x.strides[i]);
@@ -130,30 +130,32 @@ struct Columns {
     stride = x.strides[dim];
     return inner >= 8 && n > 0 && merged(rest).dense();
   }
-  /* f(elements from x's start to the block, from y's start if it has n rows, width, outer, column) */
+  /* f(elements from x's start to the block, from y's start if it has n rows, width, outer, column)
+   */
   template <class F>
-  void each(Device &d, double cost, F f) const {
+  void each(Device& d, double cost, F f) const {
     const int64_t blocks = (inner + kColumns - 1) / kColumns;
     d.pool.ranges(n_outer * blocks, cost * double(n * std::min(inner, kColumns)), 1,
                   [&](int64_t b, int64_t e) {
-      for (int64_t u = b; u < e; ++u) {
-        const int64_t o = u / blocks, c = u % blocks * kColumns;
-        f(outer.at(o) + c, o * n * inner + c, std::min(kColumns, inner - c), o * inner + c);
-      }
-    });
+                    for (int64_t u = b; u < e; ++u) {
+                      const int64_t o = u / blocks, c = u % blocks * kColumns;
+                      f(outer.at(o) + c, o * n * inner + c, std::min(kColumns, inner - c),
+                        o * inner + c);
+                    }
+                  });
   }
 };
 
 template <class T, class Op>
-vd_status cumulate_columns(const Columns &s, std::unique_ptr<Kernel> &kernel) {
-  return answer(kernel, kStrided | kPreferred, [s](Device &d, const vd_call &c, vd_err *) {
-    const T *x = in_ptr<T>(c, 0);
-    T *y = out_ptr<T>(c);
+vd_status cumulate_columns(const Columns& s, std::unique_ptr<Kernel>& kernel) {
+  return answer(kernel, kStrided | kPreferred, [s](Device& d, const vd_call& c, vd_err*) {
+    const T* x = in_ptr<T>(c, 0);
+    T* y = out_ptr<T>(c);
     s.each(d, 2, [&](int64_t from, int64_t to, int64_t width, int64_t) {
       Running<T> run[kColumns];
       for (int64_t j = 0; j < s.n; ++j) {
-        const T *p = x + from + j * s.stride;
-        T *q = y + to + j * s.inner;
+        const T* p = x + from + j * s.stride;
+        T* q = y + to + j * s.inner;
         if (j == 0) {
           for (int64_t i = 0; i < width; ++i) run[i] = Running<T>(q[i] = p[i]);
         } else {
@@ -166,16 +168,16 @@ vd_status cumulate_columns(const Columns &s, std::unique_ptr<Kernel> &kernel) {
 }
 
 template <class T, bool Max>
-vd_status arg_columns(const Columns &s, std::unique_ptr<Kernel> &kernel) {
-  return answer(kernel, kStrided | kPreferred, [s](Device &d, const vd_call &c, vd_err *) {
-    const T *x = in_ptr<T>(c, 0);
-    int64_t *y = out_ptr<int64_t>(c);
+vd_status arg_columns(const Columns& s, std::unique_ptr<Kernel>& kernel) {
+  return answer(kernel, kStrided | kPreferred, [s](Device& d, const vd_call& c, vd_err*) {
+    const T* x = in_ptr<T>(c, 0);
+    int64_t* y = out_ptr<int64_t>(c);
     s.each(d, 2, [&](int64_t from, int64_t, int64_t width, int64_t to) {
       T best[kColumns];
       int32_t at[kColumns] = {};
       for (int64_t i = 0; i < width; ++i) best[i] = x[from + i];
       for (int64_t j = 1; j < s.n; ++j) {
-        const T *p = x + from + j * s.stride;
+        const T* p = x + from + j * s.stride;
         for (int64_t i = 0; i < width; ++i) {
           const T v = p[i], b = best[i];
           const bool take = (Max ? v > b : v < b) | ((v != v) & (b == b));
@@ -191,7 +193,7 @@ vd_status arg_columns(const Columns &s, std::unique_ptr<Kernel> &kernel) {
 
 /* Real types as the line function sees them. */
 template <class F>
-bool with_real(DType t, F &&f) {
+bool with_real(DType t, F&& f) {
   if (t == DType::F32 || sdk::is_half(t)) return f(float{}), true;
   if (t == DType::F64) return f(double{}), true;
   if (t == DType::Bool) return f(uint8_t{}), true;
@@ -199,12 +201,12 @@ bool with_real(DType t, F &&f) {
 }
 
 /* `dim` of the call; 0 for a tensor without dims; -1 if it is outside. */
-int line_dim(const vd_call &call) {
+int line_dim(const vd_call& call) {
   return call.inputs[0].ndim ? dim_attr(call, call.inputs[0]) : 0;
 }
 
 template <bool Max>
-vd_status make_arg(Device &, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status make_arg(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
   if (!arity(call, 1, 1) || out_type(call) != DType::I64)
     return unsupported(call, err, "it takes one tensor and gives int64");
   const int dim = line_dim(call);
@@ -215,8 +217,8 @@ vd_status make_arg(Device &, const vd_call &call, std::unique_ptr<Kernel> &kerne
   spec.single = true;
   bool known = with_real(in_type(call, 0), [&](auto zero) {
     using T = decltype(zero);
-    spec.fn = [](const Simd *s, const void *const *in, void *const *out, int64_t n) {
-      *static_cast<int64_t *>(out[0]) = arg_extreme<T, Max>(s, static_cast<const T *>(in[0]), n);
+    spec.fn = [](const Simd* s, const void* const* in, void* const* out, int64_t n) {
+      *static_cast<int64_t*>(out[0]) = arg_extreme<T, Max>(s, static_cast<const T*>(in[0]), n);
     };
     if (by_columns && !sdk::is_half(in_type(call, 0))) arg_columns<T, Max>(columns, kernel);
   });
@@ -225,16 +227,15 @@ vd_status make_arg(Device &, const vd_call &call, std::unique_ptr<Kernel> &kerne
 }
 
 template <bool Max>
-vd_status make_extreme(Device &, const vd_call &call, std::unique_ptr<Kernel> &kernel,
-                       vd_err *err) {
+vd_status make_extreme(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
   if (!arity(call, 1, 2) || out_type(call, 1) != DType::I64 || out_type(call) != in_type(call, 0))
     return unsupported(call, err, "it takes one tensor and gives values and int64 indices");
   LineSpec spec;
   bool known = with_real(in_type(call, 0), [&](auto zero) {
     using T = decltype(zero);
-    spec.fn = [](const Simd *, const void *const *in, void *const *out, int64_t n) {
-      cumulative_extreme<T, Max>(static_cast<const T *>(in[0]), static_cast<T *>(out[0]),
-                                 static_cast<int64_t *>(out[1]), n);
+    spec.fn = [](const Simd*, const void* const* in, void* const* out, int64_t n) {
+      cumulative_extreme<T, Max>(static_cast<const T*>(in[0]), static_cast<T*>(out[0]),
+                                 static_cast<int64_t*>(out[1]), n);
     };
   });
   if (!known) return unsupported(call, err, "complex numbers have no order");
@@ -242,7 +243,7 @@ vd_status make_extreme(Device &, const vd_call &call, std::unique_ptr<Kernel> &k
 }
 
 template <class Op>
-vd_status make_sum(Device &, const vd_call &call, std::unique_ptr<Kernel> &kernel, vd_err *err) {
+vd_status make_sum(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
   if (!arity(call, 1, 1) || out_type(call) != in_type(call, 0))
     return unsupported(call, err, "it takes one tensor and gives the same dtype");
   const int dim = line_dim(call);
@@ -252,34 +253,51 @@ vd_status make_sum(Device &, const vd_call &call, std::unique_ptr<Kernel> &kerne
   LineSpec spec;
   auto set = [&](auto zero) {
     using T = decltype(zero);
-    spec.fn = [](const Simd *, const void *const *in, void *const *out, int64_t n) {
-      cumulate<T, Op>(static_cast<const T *>(in[0]), static_cast<T *>(out[0]), n);
+    spec.fn = [](const Simd*, const void* const* in, void* const* out, int64_t n) {
+      cumulate<T, Op>(static_cast<const T*>(in[0]), static_cast<T*>(out[0]), n);
     };
     if (by_columns && !sdk::is_half(in_type(call, 0))) cumulate_columns<T, Op>(columns, kernel);
   };
   switch (in_type(call, 0)) {
-    case DType::C64: set(std::complex<float>{}); break;
-    case DType::C128: set(std::complex<double>{}); break;
+    case DType::C64:
+      set(std::complex<float>{});
+      break;
+    case DType::C128:
+      set(std::complex<double>{});
+      break;
     case DType::F16:
     case DType::BF16:
-    case DType::F32: set(float{}); break;
-    case DType::F64: set(double{}); break;
+    case DType::F32:
+      set(float{});
+      break;
+    case DType::F64:
+      set(double{});
+      break;
     case DType::U8:
-    case DType::I8: set(uint8_t{}); break;  // signed integers wrap like unsigned ones
+    case DType::I8:
+      set(uint8_t{});
+      break;  // signed integers wrap like unsigned ones
     case DType::U16:
-    case DType::I16: set(uint16_t{}); break;
+    case DType::I16:
+      set(uint16_t{});
+      break;
     case DType::U32:
-    case DType::I32: set(uint32_t{}); break;
+    case DType::I32:
+      set(uint32_t{});
+      break;
     case DType::U64:
-    case DType::I64: set(uint64_t{}); break;
-    default: return unsupported(call, err, "the op has no meaning for this dtype");
+    case DType::I64:
+      set(uint64_t{});
+      break;
+    default:
+      return unsupported(call, err, "the op has no meaning for this dtype");
   }
   return kernel ? VD_OK : make_lines(call, dim, std::move(spec), kernel, err);
 }
 
 }  // namespace
 
-void add_scan(sdk::Table<Make> &table) {
+void add_scan(sdk::Table<Make>& table) {
   table.add("argmax", make_arg<true>);
   table.add("argmin", make_arg<false>);
   table.add("cummax", make_extreme<true>);

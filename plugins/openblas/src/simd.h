@@ -9,15 +9,17 @@
 namespace vob {
 
 /* n elements: out[i] = f(in[0][i], in[1][i], ...).  out may be the same memory as an input. */
-using Loop = void (*)(void *out, const void *const *in, int64_t n);
+using Loop = void (*)(void* out, const void* const* in, int64_t n);
 
-#define VOB_UNARY_OPS(X)                                                                         \
-  X(neg) X(abs) X(sign) X(floor) X(ceil) X(round) X(trunc) X(sqrt) X(exp) X(expm1) X(log)        \
-  X(log1p) X(sin) X(cos) X(tanh) X(erf) X(relu) X(sigmoid) X(silu) X(gelu) X(gelu_tanh)          \
-  X(rsqrt) X(reciprocal) X(square) X(exp2) X(log2) X(log10)
-#define VOB_BINARY_OPS(X)                                                                        \
-  X(add) X(sub) X(mul) X(div) X(maximum) X(minimum) X(relu_backward) X(sigmoid_backward)         \
-  X(tanh_backward) X(silu_backward) X(gelu_backward) X(gelu_tanh_backward)
+#define VOB_UNARY_OPS(X)                                                                           \
+  X(neg)                                                                                           \
+  X(abs) X(sign) X(floor) X(ceil) X(round) X(trunc) X(sqrt) X(exp) X(expm1) X(log) X(log1p) X(sin) \
+      X(cos) X(tanh) X(erf) X(relu) X(sigmoid) X(silu) X(gelu) X(gelu_tanh) X(rsqrt) X(reciprocal) \
+          X(square) X(exp2) X(log2) X(log10)
+#define VOB_BINARY_OPS(X)                                                                          \
+  X(add)                                                                                           \
+  X(sub) X(mul) X(div) X(maximum) X(minimum) X(relu_backward) X(sigmoid_backward) X(tanh_backward) \
+      X(silu_backward) X(gelu_backward) X(gelu_tanh_backward)
 #define VOB_COMPARE_OPS(X) X(eq) X(ne) X(lt) X(le) X(gt) X(ge)
 
 #define VOB_ENUM(name) k_##name,
@@ -44,91 +46,91 @@ struct Simd {
   Loop compare[2][kCompareOps];  // to bool
 
   // 16-bit floats to and from float32, to nearest even
-  void (*bf16_to_f32)(float *, const uint16_t *, int64_t);
-  void (*f32_to_bf16)(uint16_t *, const float *, int64_t);
-  void (*f16_to_f32)(float *, const uint16_t *, int64_t);
-  void (*f32_to_f16)(uint16_t *, const float *, int64_t);
+  void (*bf16_to_f32)(float*, const uint16_t*, int64_t);
+  void (*f32_to_bf16)(uint16_t*, const float*, int64_t);
+  void (*f16_to_f32)(float*, const uint16_t*, int64_t);
+  void (*f32_to_f16)(uint16_t*, const float*, int64_t);
   /* Copies past the caches: dst is 64-byte aligned, bytes a multiple of 64. */
-  void (*stream)(void *dst, const void *src, int64_t bytes);
+  void (*stream)(void* dst, const void* src, int64_t bytes);
   /* dst[i * ldd + j] = src[j * lds + i] for i, j < 16 (elements of 4 bytes). */
-  void (*transpose16)(uint32_t *dst, int64_t ldd, const uint32_t *src, int64_t lds);
+  void (*transpose16)(uint32_t* dst, int64_t ldd, const uint32_t* src, int64_t lds);
 
   // reductions of a row; sums are blocked
-  double (*sum32)(const float *, int64_t);
-  double (*sum64)(const double *, int64_t);
-  float (*max32)(const float *, int64_t);  // NaN if there is one; -inf for n = 0
-  float (*min32)(const float *, int64_t);
+  double (*sum32)(const float*, int64_t);
+  double (*sum64)(const double*, int64_t);
+  float (*max32)(const float*, int64_t);  // NaN if there is one; -inf for n = 0
+  float (*min32)(const float*, int64_t);
   /* acc[j] += the sum of `rows` rows' element j; rows are `stride` elements apart. */
-  void (*col_sum32)(double *acc, const float *x, int64_t n, int64_t rows, int64_t stride);
+  void (*col_sum32)(double* acc, const float* x, int64_t n, int64_t rows, int64_t stride);
 
   // rows of length n; the 16-bit floats come through float32 buffers
-  void (*softmax32)(float *y, const float *x, int64_t n);
-  void (*softmax64)(double *y, const double *x, int64_t n);
-  void (*log_softmax32)(float *y, const float *x, int64_t n);
-  void (*log_softmax64)(double *y, const double *x, int64_t n);
-  void (*softmax_backward32)(float *dx, const float *g, const float *y, int64_t n);
-  void (*softmax_backward64)(double *dx, const double *g, const double *y, int64_t n);
-  void (*log_softmax_backward32)(float *dx, const float *g, const float *y, int64_t n);
-  void (*log_softmax_backward64)(double *dx, const double *g, const double *y, int64_t n);
-  void (*rms_norm32)(float *y, const float *x, const float *w, int64_t n, double eps);
-  void (*rms_norm64)(double *y, const double *x, const double *w, int64_t n, double eps);
+  void (*softmax32)(float* y, const float* x, int64_t n);
+  void (*softmax64)(double* y, const double* x, int64_t n);
+  void (*log_softmax32)(float* y, const float* x, int64_t n);
+  void (*log_softmax64)(double* y, const double* x, int64_t n);
+  void (*softmax_backward32)(float* dx, const float* g, const float* y, int64_t n);
+  void (*softmax_backward64)(double* dx, const double* g, const double* y, int64_t n);
+  void (*log_softmax_backward32)(float* dx, const float* g, const float* y, int64_t n);
+  void (*log_softmax_backward64)(double* dx, const double* g, const double* y, int64_t n);
+  void (*rms_norm32)(float* y, const float* x, const float* w, int64_t n, double eps);
+  void (*rms_norm64)(double* y, const double* x, const double* w, int64_t n, double eps);
   /* dw (accumulated into) may be null; w may be null. */
-  void (*rms_norm_backward32)(float *dx, float *dw, const float *g, const float *x, const float *w,
+  void (*rms_norm_backward32)(float* dx, float* dw, const float* g, const float* x, const float* w,
                               int64_t n, double eps);
-  void (*rms_norm_backward64)(double *dx, double *dw, const double *g, const double *x,
-                              const double *w, int64_t n, double eps);
-  void (*layer_norm32)(float *y, const float *x, const float *w, const float *b, int64_t n,
+  void (*rms_norm_backward64)(double* dx, double* dw, const double* g, const double* x,
+                              const double* w, int64_t n, double eps);
+  void (*layer_norm32)(float* y, const float* x, const float* w, const float* b, int64_t n,
                        double eps);
-  void (*layer_norm64)(double *y, const double *x, const double *w, const double *b, int64_t n,
+  void (*layer_norm64)(double* y, const double* x, const double* w, const double* b, int64_t n,
                        double eps);
-  void (*layer_norm_backward32)(float *dx, float *dw, float *db, const float *g, const float *x,
-                                const float *w, int64_t n, double eps);
-  void (*layer_norm_backward64)(double *dx, double *dw, double *db, const double *g,
-                                const double *x, const double *w, int64_t n, double eps);
-  double (*log_sum_exp32)(const float *x, int64_t n);
-  double (*log_sum_exp64)(const double *x, int64_t n);
+  void (*layer_norm_backward32)(float* dx, float* dw, float* db, const float* g, const float* x,
+                                const float* w, int64_t n, double eps);
+  void (*layer_norm_backward64)(double* dx, double* dw, double* db, const double* g,
+                                const double* x, const double* w, int64_t n, double eps);
+  double (*log_sum_exp32)(const float* x, int64_t n);
+  double (*log_sum_exp64)(const double* x, int64_t n);
   /* dx = g exp(x - lse); the one-hot part is the caller's. */
-  void (*scaled_exp32)(float *dx, const float *x, double lse, double g, int64_t n);
-  void (*scaled_exp64)(double *dx, const double *x, double lse, double g, int64_t n);
+  void (*scaled_exp32)(float* dx, const float* x, double lse, double g, int64_t n);
+  void (*scaled_exp64)(double* dx, const double* x, double lse, double g, int64_t n);
 
   // matrix-vector: y[i] = dot(a row i, x), rows `stride` apart; and y += sum_k x[k] * (a row k)
-  void (*dot_rows32)(float *y, int64_t ystride, const float *a, int64_t stride, const float *x,
+  void (*dot_rows32)(float* y, int64_t ystride, const float* a, int64_t stride, const float* x,
                      int64_t rows, int64_t n);
-  void (*dot_rows64)(double *y, int64_t ystride, const double *a, int64_t stride, const double *x,
+  void (*dot_rows64)(double* y, int64_t ystride, const double* a, int64_t stride, const double* x,
                      int64_t rows, int64_t n);
-  void (*dot_rows_bf16)(float *y, int64_t ystride, const uint16_t *a, int64_t stride,
-                        const float *x, int64_t rows, int64_t n);
-  void (*dot_rows_f16)(float *y, int64_t ystride, const uint16_t *a, int64_t stride,
-                       const float *x, int64_t rows, int64_t n);
-  void (*axpy_rows32)(float *y, const float *a, int64_t stride, const float *x, int64_t xstride,
+  void (*dot_rows_bf16)(float* y, int64_t ystride, const uint16_t* a, int64_t stride,
+                        const float* x, int64_t rows, int64_t n);
+  void (*dot_rows_f16)(float* y, int64_t ystride, const uint16_t* a, int64_t stride, const float* x,
+                       int64_t rows, int64_t n);
+  void (*axpy_rows32)(float* y, const float* a, int64_t stride, const float* x, int64_t xstride,
                       int64_t rows, int64_t n);
-  void (*axpy_rows64)(double *y, const double *a, int64_t stride, const double *x, int64_t xstride,
+  void (*axpy_rows64)(double* y, const double* a, int64_t stride, const double* x, int64_t xstride,
                       int64_t rows, int64_t n);
   /* C (m x n, rows ldc apart) = A (m x k; element (i, p) at i * sa0 + p * sa1) B (rows ldb apart):
    * for products too small for OpenBLAS's packing. */
-  void (*small_gemm32)(float *c, int64_t ldc, const float *a, int64_t sa0, int64_t sa1,
-                       const float *b, int64_t ldb, int64_t m, int64_t n, int64_t k);
-  void (*small_gemm64)(double *c, int64_t ldc, const double *a, int64_t sa0, int64_t sa1,
-                       const double *b, int64_t ldb, int64_t m, int64_t n, int64_t k);
+  void (*small_gemm32)(float* c, int64_t ldc, const float* a, int64_t sa0, int64_t sa1,
+                       const float* b, int64_t ldb, int64_t m, int64_t n, int64_t k);
+  void (*small_gemm64)(double* c, int64_t ldc, const double* a, int64_t sa0, int64_t sa1,
+                       const double* b, int64_t ldb, int64_t m, int64_t n, int64_t k);
 
-  void (*adamw32)(float *p, const float *g, float *m, float *v, const float *p0, const float *m0,
-                  const float *v0, int64_t n, const AdamStep &);
-  void (*adamw64)(double *p, const double *g, double *m, double *v, const double *p0,
-                  const double *m0, const double *v0, int64_t n, const AdamStep &);
-  void (*sgd32)(float *p, const float *g, float *buf, const float *p0, const float *buf0,
-                int64_t n, const SgdStep &);
-  void (*sgd64)(double *p, const double *g, double *buf, const double *p0, const double *buf0,
-                int64_t n, const SgdStep &);
+  void (*adamw32)(float* p, const float* g, float* m, float* v, const float* p0, const float* m0,
+                  const float* v0, int64_t n, const AdamStep&);
+  void (*adamw64)(double* p, const double* g, double* m, double* v, const double* p0,
+                  const double* m0, const double* v0, int64_t n, const AdamStep&);
+  void (*sgd32)(float* p, const float* g, float* buf, const float* p0, const float* buf0, int64_t n,
+                const SgdStep&);
+  void (*sgd64)(double* p, const double* g, double* buf, const double* p0, const double* buf0,
+                int64_t n, const SgdStep&);
   /* Whole Philox blocks: 4 * blocks words, the first with counter (counter, 0). */
-  void (*philox)(uint32_t *out, uint64_t key, uint64_t counter, int64_t blocks);
+  void (*philox)(uint32_t* out, uint64_t key, uint64_t counter, int64_t blocks);
 };
 
-const Simd *simd_baseline();
-const Simd *simd_avx2();
-const Simd *simd_avx512();
+const Simd* simd_baseline();
+const Simd* simd_avx2();
+const Simd* simd_avx512();
 
 /* The best table for this CPU, or the one VIDYA_SIMD names; nullptr if that cannot run here. */
-const Simd *choose_simd(const char *wanted, const char **name);
+const Simd* choose_simd(const char* wanted, const char** name);
 
 }  // namespace vob
 

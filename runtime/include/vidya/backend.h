@@ -62,7 +62,7 @@ typedef struct vd_dtype {
 } vd_dtype;
 
 /* A device allocation, as the backend names it. */
-typedef void *vd_buffer;
+typedef void* vd_buffer;
 
 enum {
   VD_TENSOR_PARAM = 1u << 0,  /* a weight: it changes seldom, so a packed copy may pay */
@@ -73,8 +73,8 @@ enum {
 typedef struct vd_tensor {
   vd_buffer buffer;       /* NULL: scalar, absent, or an output the kernel shall allocate */
   uint64_t offset;        /* bytes from the start of the buffer to element [0, 0, ...] */
-  const int64_t *shape;   /* ndim entries, in elements */
-  const int64_t *strides; /* ndim entries, in elements; 0 repeats (broadcast), may be negative */
+  const int64_t* shape;   /* ndim entries, in elements */
+  const int64_t* strides; /* ndim entries, in elements; 0 repeats (broadcast), may be negative */
   int32_t ndim;
   vd_dtype dtype;
   uint32_t flags; /* VD_TENSOR_* */
@@ -89,15 +89,15 @@ typedef struct vd_tensor {
 
 enum { VD_ATTR_INT = 0, VD_ATTR_FLOAT = 1, VD_ATTR_STR = 2, VD_ATTR_INTS = 3, VD_ATTR_FLOATS = 4 };
 typedef struct vd_attr {
-  const char *name;
+  const char* name;
   int32_t kind;  /* VD_ATTR_*; a bool is an INT; an absent (None) attribute is left out */
   int32_t count; /* entries of an INTS or FLOATS */
   union {
     int64_t i;
     double f;
-    const char *s;
-    const int64_t *ints;
-    const double *floats;
+    const char* s;
+    const int64_t* ints;
+    const double* floats;
   } value;
 } vd_attr;
 
@@ -107,10 +107,10 @@ typedef struct vd_call {
   int32_t n_inputs;
   int32_t n_outputs;
   int32_t n_attrs;
-  const char *op;
-  const vd_tensor *inputs;
-  vd_tensor *outputs;
-  const vd_attr *attrs;
+  const char* op;
+  const vd_tensor* inputs;
+  vd_tensor* outputs;
+  const vd_attr* attrs;
 } vd_call;
 
 enum {
@@ -127,7 +127,7 @@ enum {
 typedef struct vd_kernel {
   uint32_t struct_size;
   uint32_t caps; /* VD_CAP_* */
-  void *kernel;  /* the backend's own; valid until kernel_free, or for the device's life */
+  void* kernel;  /* the backend's own; valid until kernel_free, or for the device's life */
 } vd_kernel;
 
 enum {
@@ -164,14 +164,14 @@ typedef struct vd_value {
 } vd_value;
 
 typedef struct vd_node {
-  const char *op;
+  const char* op;
   int32_t n_inputs;
   int32_t n_outputs;
   int32_t n_attrs;
   int32_t reserved;
-  const int32_t *inputs; /* indices of values */
-  const int32_t *outputs;
-  const vd_attr *attrs;
+  const int32_t* inputs; /* indices of values */
+  const int32_t* outputs;
+  const vd_attr* attrs;
 } vd_node;
 
 typedef struct vd_graph {
@@ -180,51 +180,51 @@ typedef struct vd_graph {
   int32_t n_nodes;
   int32_t n_inputs;
   int32_t n_outputs;
-  const vd_value *values;
-  const vd_node *nodes;
+  const vd_value* values;
+  const vd_node* nodes;
 } vd_graph;
 
 typedef struct vd_backend {
   uint32_t struct_size;
   uint16_t abi_major;
   uint16_t abi_minor;
-  const char *name;    /* the device name: "openblas" */
-  const char *version; /* of the plugin */
-  void *self;          /* passed to count and open */
+  const char* name;    /* the device name: "openblas" */
+  const char* version; /* of the plugin */
+  void* self;          /* passed to count and open */
 
   /* How many devices this machine has; 0 with VD_OK means that the hardware is absent. */
-  vd_status (*count)(void *self, int32_t *n, vd_err *err);
-  vd_status (*open)(void *self, int32_t index, void **device, vd_err *err);
-  void (*close)(void *device);
-  vd_status (*info)(void *device, vd_info *info, vd_err *err);
-  vd_status (*sync)(void *device, vd_err *err);
+  vd_status (*count)(void* self, int32_t* n, vd_err* err);
+  vd_status (*open)(void* self, int32_t index, void** device, vd_err* err);
+  void (*close)(void* device);
+  vd_status (*info)(void* device, vd_info* info, vd_err* err);
+  vd_status (*sync)(void* device, vd_err* err);
 
   /* bytes may be 0: the result is then a handle that is never read. Contents are undefined. */
-  vd_status (*alloc)(void *device, uint64_t bytes, vd_buffer *buffer, vd_err *err);
-  void (*free)(void *device, vd_buffer buffer);
+  vd_status (*alloc)(void* device, uint64_t bytes, vd_buffer* buffer, vd_err* err);
+  void (*free)(void* device, vd_buffer buffer);
 
   /* The tensors here are contiguous. A dst or output whose buffer is NULL (only on a device
    * without VD_DEVICE_STRIDED) is allocated by the backend, which sets it. */
-  vd_status (*upload)(void *device, vd_tensor *dst, const void *src, vd_err *err);
-  vd_status (*download)(void *device, const vd_tensor *src, void *dst, vd_err *err);
-  vd_status (*copy)(void *device, vd_tensor *dst, const vd_tensor *src, vd_err *err);
+  vd_status (*upload)(void* device, vd_tensor* dst, const void* src, vd_err* err);
+  vd_status (*download)(void* device, const vd_tensor* src, void* dst, vd_err* err);
+  vd_status (*copy)(void* device, vd_tensor* dst, const vd_tensor* src, vd_err* err);
 
   /* Is there a kernel for this call?  Buffers are NULL and scalar values unset; op, shapes,
    * strides, dtypes, attributes and flags are final.  The runtime remembers the answer. */
-  vd_status (*find)(void *device, const vd_call *call, vd_kernel *kernel, vd_err *err);
-  vd_status (*run)(void *device, void *kernel, const vd_call *call, vd_err *err);
+  vd_status (*find)(void* device, const vd_call* call, vd_kernel* kernel, vd_err* err);
+  vd_status (*run)(void* device, void* kernel, const vd_call* call, vd_err* err);
 
   /* ---- optional: may be NULL, or beyond struct_size ---- */
-  void (*kernel_free)(void *device, void *kernel);
-  vd_status (*host_ptr)(void *device, vd_buffer buffer, void **address, vd_err *err);
-  vd_status (*memory_stats)(void *device, vd_memory_stats *stats, vd_err *err);
-  vd_status (*plan_compile)(void *device, const vd_graph *graph, void **plan, vd_err *err);
-  vd_status (*plan_run)(void *device, void *plan, const vd_tensor *inputs, vd_tensor *outputs,
-                        vd_err *err);
-  void (*plan_free)(void *device, void *plan);
+  void (*kernel_free)(void* device, void* kernel);
+  vd_status (*host_ptr)(void* device, vd_buffer buffer, void** address, vd_err* err);
+  vd_status (*memory_stats)(void* device, vd_memory_stats* stats, vd_err* err);
+  vd_status (*plan_compile)(void* device, const vd_graph* graph, void** plan, vd_err* err);
+  vd_status (*plan_run)(void* device, void* plan, const vd_tensor* inputs, vd_tensor* outputs,
+                        vd_err* err);
+  void (*plan_free)(void* device, void* plan);
 } vd_backend;
 
-typedef const vd_backend *(*vd_backend_entry)(void);
+typedef const vd_backend* (*vd_backend_entry)(void);
 
 #ifdef __cplusplus
 }

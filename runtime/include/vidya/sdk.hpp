@@ -27,7 +27,7 @@ namespace vidya::sdk {
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif
-inline vd_status fail(vd_err *err, vd_status status, const char *format, ...) {
+inline vd_status fail(vd_err* err, vd_status status, const char* format, ...) {
   if (err) {
     va_list args;
     va_start(args, format);
@@ -41,7 +41,22 @@ inline vd_status fail(vd_err *err, vd_status status, const char *format, ...) {
 
 /* In the order of vidya.dtypes. */
 enum class DType : uint8_t {
-  Bool, U8, U16, U32, U64, I8, I16, I32, I64, F16, BF16, F32, F64, C64, C128, Unknown
+  Bool,
+  U8,
+  U16,
+  U32,
+  U64,
+  I8,
+  I16,
+  I32,
+  I64,
+  F16,
+  BF16,
+  F32,
+  F64,
+  C64,
+  C128,
+  Unknown
 };
 constexpr int kDTypes = 15;
 
@@ -49,30 +64,40 @@ inline DType dtype_of(vd_dtype d) {
   if (d.lanes != 1) return DType::Unknown;
   auto by_width = [&](DType w8, DType w16, DType w32, DType w64) {
     switch (d.bits) {
-      case 8: return w8;
-      case 16: return w16;
-      case 32: return w32;
-      case 64: return w64;
-      default: return DType::Unknown;
+      case 8:
+        return w8;
+      case 16:
+        return w16;
+      case 32:
+        return w32;
+      case 64:
+        return w64;
+      default:
+        return DType::Unknown;
     }
   };
   switch (d.code) {
-    case VD_BOOL: return d.bits == 8 ? DType::Bool : DType::Unknown;
-    case VD_UINT: return by_width(DType::U8, DType::U16, DType::U32, DType::U64);
-    case VD_INT: return by_width(DType::I8, DType::I16, DType::I32, DType::I64);
-    case VD_FLOAT: return by_width(DType::Unknown, DType::F16, DType::F32, DType::F64);
-    case VD_BFLOAT: return d.bits == 16 ? DType::BF16 : DType::Unknown;
+    case VD_BOOL:
+      return d.bits == 8 ? DType::Bool : DType::Unknown;
+    case VD_UINT:
+      return by_width(DType::U8, DType::U16, DType::U32, DType::U64);
+    case VD_INT:
+      return by_width(DType::I8, DType::I16, DType::I32, DType::I64);
+    case VD_FLOAT:
+      return by_width(DType::Unknown, DType::F16, DType::F32, DType::F64);
+    case VD_BFLOAT:
+      return d.bits == 16 ? DType::BF16 : DType::Unknown;
     case VD_COMPLEX:
       return d.bits == 64 ? DType::C64 : d.bits == 128 ? DType::C128 : DType::Unknown;
-    default: return DType::Unknown;
+    default:
+      return DType::Unknown;
   }
 }
 
-inline const char *name_of(DType t) {
-  static const char *const names[] = {"bool",    "uint8",    "uint16",  "uint32",
-                                      "uint64",  "int8",     "int16",   "int32",
-                                      "int64",   "float16",  "bfloat16", "float32",
-                                      "float64", "complex64", "complex128", "unknown"};
+inline const char* name_of(DType t) {
+  static const char* const names[] = {
+      "bool",  "uint8",   "uint16",   "uint32",  "uint64",  "int8",      "int16",      "int32",
+      "int64", "float16", "bfloat16", "float32", "float64", "complex64", "complex128", "unknown"};
   return names[static_cast<int>(t)];
 }
 
@@ -89,17 +114,17 @@ constexpr bool is_int(DType t) { return t >= DType::U8 && t <= DType::I64; }
 
 // ---- tensors -----------------------------------------------------------------------------------
 
-inline int64_t numel(const vd_tensor &t) {
+inline int64_t numel(const vd_tensor& t) {
   int64_t n = 1;
   for (int i = 0; i < t.ndim; ++i) n *= t.shape[i];
   return n;
 }
 
-inline bool absent(const vd_tensor &t) { return t.flags & VD_TENSOR_ABSENT; }
-inline bool scalar(const vd_tensor &t) { return t.flags & VD_TENSOR_SCALAR; }
+inline bool absent(const vd_tensor& t) { return t.flags & VD_TENSOR_ABSENT; }
+inline bool scalar(const vd_tensor& t) { return t.flags & VD_TENSOR_SCALAR; }
 
 /* Row-major without gaps; sizes of 1 may have any stride. */
-inline bool contiguous(const vd_tensor &t) {
+inline bool contiguous(const vd_tensor& t) {
   int64_t want = 1;
   for (int i = t.ndim - 1; i >= 0; --i) {
     if (t.shape[i] == 0) return true;
@@ -109,7 +134,7 @@ inline bool contiguous(const vd_tensor &t) {
   return true;
 }
 
-inline bool same_shape(const vd_tensor &a, const vd_tensor &b) {
+inline bool same_shape(const vd_tensor& a, const vd_tensor& b) {
   if (a.ndim != b.ndim) return false;
   for (int i = 0; i < a.ndim; ++i)
     if (a.shape[i] != b.shape[i]) return false;
@@ -117,27 +142,29 @@ inline bool same_shape(const vd_tensor &a, const vd_tensor &b) {
 }
 
 /* The first element, on a device whose buffers are host addresses; a scalar is its own memory. */
-inline const void *data(const vd_tensor &t) {
+inline const void* data(const vd_tensor& t) {
   if (scalar(t)) return t.value.bytes;
-  return static_cast<const char *>(t.buffer) + t.offset;
+  return static_cast<const char*>(t.buffer) + t.offset;
 }
-inline void *data(vd_tensor &t) {
+inline void* data(vd_tensor& t) {
   if (scalar(t)) return t.value.bytes;
-  return static_cast<char *>(t.buffer) + t.offset;
+  return static_cast<char*>(t.buffer) + t.offset;
 }
 
 template <class T>
 struct View {
-  T *data;
-  const int64_t *shape;
-  const int64_t *strides;
+  T* data;
+  const int64_t* shape;
+  const int64_t* strides;
   int ndim;
 
-  explicit View(const vd_tensor &t)
-      : data(reinterpret_cast<T *>(const_cast<void *>(sdk::data(t)))),
-        shape(t.shape), strides(t.strides), ndim(t.ndim) {}
+  explicit View(const vd_tensor& t)
+      : data(reinterpret_cast<T*>(const_cast<void*>(sdk::data(t)))),
+        shape(t.shape),
+        strides(t.strides),
+        ndim(t.ndim) {}
   template <class... I>
-  T &operator()(I... index) const {
+  T& operator()(I... index) const {
     int64_t at = 0;
     int dim = 0;
     ((at += static_cast<int64_t>(index) * strides[dim++]), ...);
@@ -147,35 +174,35 @@ struct View {
 
 // ---- attributes --------------------------------------------------------------------------------
 
-inline const vd_attr *find_attr(const vd_call &call, const char *name) {
+inline const vd_attr* find_attr(const vd_call& call, const char* name) {
   for (int i = 0; i < call.n_attrs; ++i)
     if (std::strcmp(call.attrs[i].name, name) == 0) return &call.attrs[i];
   return nullptr;
 }
 
-inline int64_t attr_int(const vd_call &call, const char *name, int64_t otherwise) {
-  const vd_attr *a = find_attr(call, name);
+inline int64_t attr_int(const vd_call& call, const char* name, int64_t otherwise) {
+  const vd_attr* a = find_attr(call, name);
   if (!a) return otherwise;
   return a->kind == VD_ATTR_INT     ? a->value.i
          : a->kind == VD_ATTR_FLOAT ? static_cast<int64_t>(a->value.f)
                                     : otherwise;
 }
 
-inline double attr_float(const vd_call &call, const char *name, double otherwise) {
-  const vd_attr *a = find_attr(call, name);
+inline double attr_float(const vd_call& call, const char* name, double otherwise) {
+  const vd_attr* a = find_attr(call, name);
   if (!a) return otherwise;
   return a->kind == VD_ATTR_FLOAT ? a->value.f
          : a->kind == VD_ATTR_INT ? static_cast<double>(a->value.i)
                                   : otherwise;
 }
 
-inline const char *attr_str(const vd_call &call, const char *name, const char *otherwise) {
-  const vd_attr *a = find_attr(call, name);
+inline const char* attr_str(const vd_call& call, const char* name, const char* otherwise) {
+  const vd_attr* a = find_attr(call, name);
   return a && a->kind == VD_ATTR_STR ? a->value.s : otherwise;
 }
 
 /* A real scalar's value, whatever its dtype. */
-inline double scalar_value(const vd_tensor &t);
+inline double scalar_value(const vd_tensor& t);
 
 // ---- registration ------------------------------------------------------------------------------
 
@@ -183,8 +210,8 @@ inline double scalar_value(const vd_tensor &t);
 template <class Maker>
 class Table {
  public:
-  void add(const char *op, Maker maker) { makers_.emplace(op, maker); }
-  const Maker *get(const char *op) const {
+  void add(const char* op, Maker maker) { makers_.emplace(op, maker); }
+  const Maker* get(const char* op) const {
     auto it = makers_.find(op);
     return it == makers_.end() ? nullptr : &it->second;
   }
@@ -234,29 +261,42 @@ inline uint16_t float_to_f16(float f) {
   return uint16_t(sign | (u >> 13));
 }
 
-inline double scalar_value(const vd_tensor &t) {
-  const unsigned char *b = t.value.bytes;
+inline double scalar_value(const vd_tensor& t) {
+  const unsigned char* b = t.value.bytes;
   auto as = [&](auto zero) {
     std::memcpy(&zero, b, sizeof zero);
     return zero;
   };
   switch (dtype_of(t.dtype)) {
     case DType::Bool:
-    case DType::U8: return as(uint8_t{});
-    case DType::U16: return as(uint16_t{});
-    case DType::U32: return as(uint32_t{});
-    case DType::U64: return static_cast<double>(as(uint64_t{}));
-    case DType::I8: return as(int8_t{});
-    case DType::I16: return as(int16_t{});
-    case DType::I32: return as(int32_t{});
-    case DType::I64: return static_cast<double>(as(int64_t{}));
-    case DType::F16: return f16_to_float(as(uint16_t{}));
-    case DType::BF16: return bf16_to_float(as(uint16_t{}));
+    case DType::U8:
+      return as(uint8_t{});
+    case DType::U16:
+      return as(uint16_t{});
+    case DType::U32:
+      return as(uint32_t{});
+    case DType::U64:
+      return static_cast<double>(as(uint64_t{}));
+    case DType::I8:
+      return as(int8_t{});
+    case DType::I16:
+      return as(int16_t{});
+    case DType::I32:
+      return as(int32_t{});
+    case DType::I64:
+      return static_cast<double>(as(int64_t{}));
+    case DType::F16:
+      return f16_to_float(as(uint16_t{}));
+    case DType::BF16:
+      return bf16_to_float(as(uint16_t{}));
     case DType::F32:
-    case DType::C64: return as(float{});
+    case DType::C64:
+      return as(float{});
     case DType::F64:
-    case DType::C128: return as(double{});
-    case DType::Unknown: break;
+    case DType::C128:
+      return as(double{});
+    case DType::Unknown:
+      break;
   }
   return 0;
 }

@@ -226,7 +226,9 @@ def slice_write(x: Tensor, y: Tensor, start, step) -> Tensor:
 @slice_write.pullback(saves="")
 def _(ctx, x, y, start, step):
     def back(g):
-        hole = slice_write(g, (g * 0)[tuple(slice(0, 1) for _ in g.shape)].expand(y.shape), start, step)
+        hole = slice_write(
+            g, (g * 0)[tuple(slice(0, 1) for _ in g.shape)].expand(y.shape), start, step
+        )
         return hole, slice_(g, start, y.shape, step)
 
     return back
@@ -288,8 +290,12 @@ def _(ctx, tensors, dim):
 def view_as_complex(x: Tensor) -> Tensor:
     """[..., 2] floats (real, imaginary) as [...] complex; the last dim must be contiguous."""
     if x.ndim == 0 or x.shape[-1] != 2 or x.dtype not in (dtypes.float32, dtypes.float64):
-        raise ValueError(f"view_as_complex: needs float32 or float64 [..., 2], got {tuple(x.shape)}")
-    return kernel("complex_view", [tracing.current().contiguous(x)], x.shape[:-1], x.dtype.to_complex())
+        raise ValueError(
+            f"view_as_complex: needs float32 or float64 [..., 2], got {tuple(x.shape)}"
+        )
+    return kernel(
+        "complex_view", [tracing.current().contiguous(x)], x.shape[:-1], x.dtype.to_complex()
+    )
 
 
 @view_as_complex.pullback(saves="")

@@ -33,7 +33,9 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
         )
     if b.ndim == 2 and a.ndim > 2:  # one big product, not many small ones with the same weight
         lead = a.shape[:-1]
-        out = kernel("matmul", [a.reshape((-1 if k else _numel(lead), k)), b], (_numel(lead), n), a.dtype)
+        out = kernel(
+            "matmul", [a.reshape((-1 if k else _numel(lead), k)), b], (_numel(lead), n), a.dtype
+        )
         out = out.reshape((*lead, n))
     else:
         batch = _batch(a.shape, b.shape) if a.ndim + b.ndim > 4 else ()

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 
 @op("cross_entropy_rows")
-def cross_entropy_rows(
-    logits: Tensor, target: Tensor, ignore_index=-100
-) -> tuple[Tensor, Tensor]:
+def cross_entropy_rows(logits: Tensor, target: Tensor, ignore_index=-100) -> tuple[Tensor, Tensor]:
     """Per row nll = lse - logits[target] and lse = log(sum(exp(logits))).
 
     logits [N, V], target [N] integers -> nll [N] (0 where ignored), lse [N], in float32 or wider.

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 def _check(name: str, x: Tensor, *params: Tensor | None) -> None:
     if x.ndim == 0 or not x.dtype.is_floating_point:
-        raise TypeError(f"{name}: takes floating tensors [..., C], got {x.dtype.name} {tuple(x.shape)}")
+        raise TypeError(
+            f"{name}: takes floating tensors [..., C], got {x.dtype.name} {tuple(x.shape)}"
+        )
     for p in params:
         if p is not None and p.shape != x.shape[-1:]:
             raise ValueError(

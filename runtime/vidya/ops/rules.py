@@ -183,9 +183,7 @@ def wrap_dims(op: str, dim: Any, rank: int) -> tuple[int, ...]:
     return tuple(sorted(d for d in dims if d < rank))
 
 
-def reduced_shape(
-    shape: Sequence[int], dims: Sequence[int], keepdim: bool
-) -> tuple[int, ...]:
+def reduced_shape(shape: Sequence[int], dims: Sequence[int], keepdim: bool) -> tuple[int, ...]:
     if keepdim:
         return tuple(1 if i in dims else s for i, s in enumerate(shape))
     return tuple(s for i, s in enumerate(shape) if i not in dims)

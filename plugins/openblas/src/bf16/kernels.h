@@ -6,25 +6,25 @@
 
 namespace vob {
 
-constexpr int64_t kBf16Rows = 12;   // of a tile in registers: 12 x 2 vectors of float32
+constexpr int64_t kBf16Rows = 12;  // of a tile in registers: 12 x 2 vectors of float32
 constexpr int64_t kBf16Cols = 32;
 
 struct Bf16Kernels {
   /* Packs columns [0, n) (n <= kBf16Cols, the rest 0) of a k x n matrix, element (p, j) at
    * p * s0 + j * s1 with s0 or s1 1: pairs of rows, column by column; (k + 1) / 2 pairs. */
-  void (*pack_b)(uint32_t *to, const uint16_t *b, int64_t s0, int64_t s1, int64_t k, int64_t n);
+  void (*pack_b)(uint32_t* to, const uint16_t* b, int64_t s0, int64_t s1, int64_t k, int64_t n);
   /* Packs `rows` rows of an A whose element (i, p) is at i * s0 + p * s1: pairs of columns, row by
    * row. */
-  void (*pack_a)(uint32_t *to, const uint16_t *a, int64_t s0, int64_t s1, int64_t rows, int64_t k);
+  void (*pack_a)(uint32_t* to, const uint16_t* a, int64_t s0, int64_t s1, int64_t rows, int64_t k);
   /* c (rows x kBf16Cols, rows ldc apart) = or += packed a times packed b over `pairs` pairs. */
-  void (*tile)(float *c, int64_t ldc, const uint32_t *a, const uint32_t *b, int64_t rows,
+  void (*tile)(float* c, int64_t ldc, const uint32_t* a, const uint32_t* b, int64_t rows,
                int64_t pairs, bool add);
 };
 
 /* nullptr where the library was built without them or the CPU lacks the instruction. */
-const Bf16Kernels *bf16_kernels();
+const Bf16Kernels* bf16_kernels();
 /* Compiled for AVX512_BF16: to be called only where the CPU has it. */
-const Bf16Kernels *bf16_kernels_avx512();
+const Bf16Kernels* bf16_kernels_avx512();
 
 }  // namespace vob
 

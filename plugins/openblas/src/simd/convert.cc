@@ -5,13 +5,13 @@ namespace vob {
 namespace VOB_ISA {
 namespace {
 
-void bf16_to_f32(float *y, const uint16_t *x, int64_t n) {
-  uint32_t *u = reinterpret_cast<uint32_t *>(y);
+void bf16_to_f32(float* y, const uint16_t* x, int64_t n) {
+  uint32_t* u = reinterpret_cast<uint32_t*>(y);
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; ++i) u[i] = uint32_t(x[i]) << 16;
 }
 
-void f32_to_bf16(uint16_t *y, const float *x, int64_t n) {
+void f32_to_bf16(uint16_t* y, const float* x, int64_t n) {
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; ++i) {
     uint32_t u = bits<uint32_t>(x[i]);
@@ -21,16 +21,16 @@ void f32_to_bf16(uint16_t *y, const float *x, int64_t n) {
   }
 }
 
-void f16_to_f32(float *y, const uint16_t *x, int64_t n) {
+void f16_to_f32(float* y, const uint16_t* x, int64_t n) {
   int64_t i = 0;
 #if defined(__AVX512F__)
   for (; i + 16 <= n; i += 16)
-    _mm512_storeu_ps(
-        y + i, _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(x + i))));
+    _mm512_storeu_ps(y + i,
+                     _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i))));
 #elif defined(__F16C__)
   for (; i + 8 <= n; i += 8)
     _mm256_storeu_ps(y + i,
-                     _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(x + i))));
+                     _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i))));
 #endif
 #pragma GCC ivdep
   for (; i < n; ++i) {
@@ -42,15 +42,15 @@ void f16_to_f32(float *y, const uint16_t *x, int64_t n) {
   }
 }
 
-void f32_to_f16(uint16_t *y, const float *x, int64_t n) {
+void f32_to_f16(uint16_t* y, const float* x, int64_t n) {
   int64_t i = 0;
 #if defined(__AVX512F__)
   for (; i + 16 <= n; i += 16)
-    _mm256_storeu_si256(reinterpret_cast<__m256i *>(y + i),
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + i),
                         _mm512_cvtps_ph(_mm512_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT));
 #elif defined(__F16C__)
   for (; i + 8 <= n; i += 8)
-    _mm_storeu_si128(reinterpret_cast<__m128i *>(y + i),
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(y + i),
                      _mm256_cvtps_ph(_mm256_loadu_ps(x + i), _MM_FROUND_TO_NEAREST_INT));
 #endif
 #pragma GCC ivdep
@@ -67,25 +67,28 @@ void f32_to_f16(uint16_t *y, const float *x, int64_t n) {
   }
 }
 
-void stream(void *dst, const void *src, int64_t bytes) {
-  char *d = static_cast<char *>(dst);
-  const char *s = static_cast<const char *>(src);
+void stream(void* dst, const void* src, int64_t bytes) {
+  char* d = static_cast<char*>(dst);
+  const char* s = static_cast<const char*>(src);
 #if defined(__AVX512F__)
   for (int64_t i = 0; i < bytes; i += 64)
-    _mm512_stream_si512(reinterpret_cast<__m512i *>(d + i), _mm512_loadu_si512(s + i));
-  _mm_sfence();
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(d + i), _mm512_loadu_si512(s + i));
 #elif defined(__AVX2__)
   for (int64_t i = 0; i < bytes; i += 32)
-    _mm256_stream_si256(reinterpret_cast<__m256i *>(d + i),
-                        _mm256_loadu_si256(reinterpret_cast<const __m256i *>(s + i)));
-  _mm_sfence();
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(d + i),
+                        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(s + i)));
 #elif defined(__SSE2__)
   for (int64_t i = 0; i < bytes; i += 16)
-    _mm_stream_si128(reinterpret_cast<__m128i *>(d + i),
-                     _mm_loadu_si128(reinterpret_cast<const __m128i *>(s + i)));
-  _mm_sfence();
+    _mm_stream_si128(reinterpret_cast<__m128i*>(d + i),
+                     _mm_loadu_si128(reinterpret_cast<const __m128i*>(s + i)));
 #else
   __builtin_memcpy(d, s, bytes);
+#endif
+}
+
+void stream_end() {
+#if defined(__SSE2__)
+  _mm_sfence();
 #endif
 }
 
@@ -93,9 +96,9 @@ void stream(void *dst, const void *src, int64_t bytes) {
 typedef uint32_t Eight __attribute__((vector_size(32)));
 typedef uint32_t EightLoose __attribute__((vector_size(32), aligned(4), may_alias));
 
-inline void transpose8(uint32_t *dst, int64_t ldd, const uint32_t *src, int64_t lds) {
+inline void transpose8(uint32_t* dst, int64_t ldd, const uint32_t* src, int64_t lds) {
   Eight r[8], s[8];
-  for (int i = 0; i < 8; ++i) r[i] = *reinterpret_cast<const EightLoose *>(src + i * lds);
+  for (int i = 0; i < 8; ++i) r[i] = *reinterpret_cast<const EightLoose*>(src + i * lds);
   for (int i = 0; i < 8; i += 2) {
     s[i] = __builtin_shuffle(r[i], r[i + 1], Eight{0, 8, 1, 9, 4, 12, 5, 13});
     s[i + 1] = __builtin_shuffle(r[i], r[i + 1], Eight{2, 10, 3, 11, 6, 14, 7, 15});
@@ -103,28 +106,30 @@ inline void transpose8(uint32_t *dst, int64_t ldd, const uint32_t *src, int64_t 
   for (int i = 0; i < 8; i += 4)
     for (int k = 0; k < 2; ++k) {
       r[i + 2 * k] = __builtin_shuffle(s[i + k], s[i + k + 2], Eight{0, 1, 8, 9, 4, 5, 12, 13});
-      r[i + 2 * k + 1] = __builtin_shuffle(s[i + k], s[i + k + 2], Eight{2, 3, 10, 11, 6, 7, 14, 15});
+      r[i + 2 * k + 1] =
+          __builtin_shuffle(s[i + k], s[i + k + 2], Eight{2, 3, 10, 11, 6, 7, 14, 15});
     }
   for (int i = 0; i < 4; ++i) {
     s[i] = __builtin_shuffle(r[i], r[i + 4], Eight{0, 1, 2, 3, 8, 9, 10, 11});
     s[i + 4] = __builtin_shuffle(r[i], r[i + 4], Eight{4, 5, 6, 7, 12, 13, 14, 15});
   }
-  for (int i = 0; i < 8; ++i) *reinterpret_cast<EightLoose *>(dst + i * ldd) = s[i];
+  for (int i = 0; i < 8; ++i) *reinterpret_cast<EightLoose*>(dst + i * ldd) = s[i];
 }
 
-void transpose16(uint32_t *dst, int64_t ldd, const uint32_t *src, int64_t lds) {
+void transpose16(uint32_t* dst, int64_t ldd, const uint32_t* src, int64_t lds) {
   for (int i = 0; i < 16; i += 8)
     for (int j = 0; j < 16; j += 8) transpose8(dst + i * ldd + j, ldd, src + j * lds + i, lds);
 }
 
 }  // namespace
 
-void fill_convert(Simd &s) {
+void fill_convert(Simd& s) {
   s.bf16_to_f32 = bf16_to_f32;
   s.f32_to_bf16 = f32_to_bf16;
   s.f16_to_f32 = f16_to_f32;
   s.f32_to_f16 = f32_to_f16;
   s.stream = stream;
+  s.stream_end = stream_end;
   s.transpose16 = transpose16;
 }
 

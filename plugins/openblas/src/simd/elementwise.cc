@@ -10,34 +10,34 @@ namespace {
 // Iterations are independent even when out is an input, which the compiler cannot know.
 #define VOB_EACH _Pragma("GCC ivdep") for (int64_t i = 0; i < n; ++i)
 
-#define UNARY(name, expression)                                       \
-  template <class T>                                                  \
-  void u_##name(void *out, const void *const *in, int64_t n) {        \
-    T *y = static_cast<T *>(out);                                     \
-    const T *p = static_cast<const T *>(in[0]);                       \
-    VOB_EACH {                                                        \
-      T x = p[i];                                                     \
-      y[i] = expression;                                              \
-    }                                                                 \
+#define UNARY(name, expression)                                \
+  template <class T>                                           \
+  void u_##name(void* out, const void* const* in, int64_t n) { \
+    T* y = static_cast<T*>(out);                               \
+    const T* p = static_cast<const T*>(in[0]);                 \
+    VOB_EACH {                                                 \
+      T x = p[i];                                              \
+      y[i] = expression;                                       \
+    }                                                          \
   }
-#define BINARY(name, expression)                                      \
-  template <class T>                                                  \
-  void b_##name(void *out, const void *const *in, int64_t n) {        \
-    T *y = static_cast<T *>(out);                                     \
-    const T *p = static_cast<const T *>(in[0]);                       \
-    const T *q = static_cast<const T *>(in[1]);                       \
-    VOB_EACH {                                                        \
-      T a = p[i], b = q[i];                                           \
-      y[i] = expression;                                              \
-    }                                                                 \
+#define BINARY(name, expression)                               \
+  template <class T>                                           \
+  void b_##name(void* out, const void* const* in, int64_t n) { \
+    T* y = static_cast<T*>(out);                               \
+    const T* p = static_cast<const T*>(in[0]);                 \
+    const T* q = static_cast<const T*>(in[1]);                 \
+    VOB_EACH {                                                 \
+      T a = p[i], b = q[i];                                    \
+      y[i] = expression;                                       \
+    }                                                          \
   }
-#define COMPARE(name, op)                                             \
-  template <class T>                                                  \
-  void c_##name(void *out, const void *const *in, int64_t n) {        \
-    uint8_t *y = static_cast<uint8_t *>(out);                         \
-    const T *p = static_cast<const T *>(in[0]);                       \
-    const T *q = static_cast<const T *>(in[1]);                       \
-    VOB_EACH y[i] = p[i] op q[i];                                     \
+#define COMPARE(name, op)                                      \
+  template <class T>                                           \
+  void c_##name(void* out, const void* const* in, int64_t n) { \
+    uint8_t* y = static_cast<uint8_t*>(out);                   \
+    const T* p = static_cast<const T*>(in[0]);                 \
+    const T* q = static_cast<const T*>(in[1]);                 \
+    VOB_EACH y[i] = p[i] op q[i];                              \
   }
 
 inline float trig(float x, int quadrant) { return m::sincos(x, quadrant); }
@@ -92,16 +92,16 @@ UNARY(gelu, T(0.5) * x * (T(1) + m::erf(x * T(0.70710678118654752))))
 UNARY(gelu_tanh, x / (T(1) + m::exp(-gelu_u2(x))))
 UNARY(rsqrt, T(1) / sqrt_of(x))
 UNARY(reciprocal, T(1) / x)
-UNARY(square, x *x)
+UNARY(square, x* x)
 UNARY(exp2, m::exp2(x))
 UNARY(log2, m::log2(x))
 UNARY(log10, m::log10(x))
 
 // sin and cos: the vector loop is right up to kTrigLimit; the rare rest is done again by libm.
 template <int Quadrant>
-void trig32(void *out, const void *const *in, int64_t n) {
-  float *y = static_cast<float *>(out);
-  const float *p = static_cast<const float *>(in[0]);
+void trig32(void* out, const void* const* in, int64_t n) {
+  float* y = static_cast<float*>(out);
+  const float* p = static_cast<const float*>(in[0]);
   constexpr int64_t kBlock = 512;
   float x[kBlock];
   for (int64_t at = 0; at < n; at += kBlock) {
@@ -118,24 +118,24 @@ void trig32(void *out, const void *const *in, int64_t n) {
         y[at + i] = Quadrant ? __builtin_cosf(x[i]) : __builtin_sinf(x[i]);
   }
 }
-void sin64(void *out, const void *const *in, int64_t n) {
+void sin64(void* out, const void* const* in, int64_t n) {
   for (int64_t i = 0; i < n; ++i)
-    static_cast<double *>(out)[i] = __builtin_sin(static_cast<const double *>(in[0])[i]);
+    static_cast<double*>(out)[i] = __builtin_sin(static_cast<const double*>(in[0])[i]);
 }
-void cos64(void *out, const void *const *in, int64_t n) {
+void cos64(void* out, const void* const* in, int64_t n) {
   for (int64_t i = 0; i < n; ++i)
-    static_cast<double *>(out)[i] = __builtin_cos(static_cast<const double *>(in[0])[i]);
+    static_cast<double*>(out)[i] = __builtin_cos(static_cast<const double*>(in[0])[i]);
 }
 
 BINARY(add, a + b)
 BINARY(sub, a - b)
-BINARY(mul, a *b)
+BINARY(mul, a* b)
 BINARY(div, a / b)
 BINARY(maximum, a > b || a != a ? a : b)
 BINARY(minimum, a < b || a != a ? a : b)
 BINARY(relu_backward, b > T(0) ? a : T(0))
-BINARY(sigmoid_backward, a *b *(T(1) - b))
-BINARY(tanh_backward, a *(T(1) - b * b))
+BINARY(sigmoid_backward, a * b * (T(1) - b))
+BINARY(tanh_backward, a*(T(1) - b * b))
 
 template <class T>
 inline T silu_slope(T x) {
@@ -154,9 +154,9 @@ inline T gelu_tanh_slope(T x) {
   T du = T(1.5957691216057308) * (T(1) + T(0.134145) * x * x);
   return s + x * s * (T(1) - s) * du;
 }
-BINARY(silu_backward, a *silu_slope(b))
-BINARY(gelu_backward, a *gelu_slope(b))
-BINARY(gelu_tanh_backward, a *gelu_tanh_slope(b))
+BINARY(silu_backward, a* silu_slope(b))
+BINARY(gelu_backward, a* gelu_slope(b))
+BINARY(gelu_tanh_backward, a* gelu_tanh_slope(b))
 
 COMPARE(eq, ==)
 COMPARE(ne, !=)
@@ -167,13 +167,16 @@ COMPARE(ge, >=)
 
 }  // namespace
 
-void fill_elementwise(Simd &s) {
-#define SET(name) s.unary[kF32][k_##name] = u_##name<float>, s.unary[kF64][k_##name] = u_##name<double>;
-  SET(neg) SET(abs) SET(sign) SET(floor) SET(ceil) SET(round) SET(trunc) SET(sqrt) SET(exp)
-  SET(expm1) SET(log) SET(log1p) SET(tanh) SET(erf) SET(relu) SET(sigmoid) SET(silu) SET(gelu)
-  SET(gelu_tanh) SET(rsqrt) SET(reciprocal) SET(square) SET(exp2) SET(log2) SET(log10)
+void fill_elementwise(Simd& s) {
+#define SET(name) \
+  s.unary[kF32][k_##name] = u_##name<float>, s.unary[kF64][k_##name] = u_##name<double>;
+  SET(neg)
+  SET(abs) SET(sign) SET(floor) SET(ceil) SET(round) SET(trunc) SET(sqrt) SET(exp) SET(expm1)
+      SET(log) SET(log1p) SET(tanh) SET(erf) SET(relu) SET(sigmoid) SET(silu) SET(gelu)
+          SET(gelu_tanh) SET(rsqrt) SET(reciprocal) SET(square) SET(exp2) SET(log2) SET(log10)
 #undef SET
-  s.unary[kF32][k_sin] = trig32<0>, s.unary[kF32][k_cos] = trig32<1>;
+              s.unary[kF32][k_sin] = trig32<0>,
+              s.unary[kF32][k_cos] = trig32<1>;
   s.unary[kF64][k_sin] = sin64, s.unary[kF64][k_cos] = cos64;
 #define SET(name) \
   s.binary[kF32][k_##name] = b_##name<float>, s.binary[kF64][k_##name] = b_##name<double>;

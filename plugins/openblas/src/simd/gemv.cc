@@ -8,7 +8,7 @@ namespace {
 
 /* Four rows at a time share the loads of x. */
 template <class T, class Row, class LoadVec, class LoadOne>
-inline void dot_rows(T *y, int64_t ystride, const Row *a, int64_t stride, const T *x, int64_t rows,
+inline void dot_rows(T* y, int64_t ystride, const Row* a, int64_t stride, const T* x, int64_t rows,
                      int64_t n, LoadVec vec, LoadOne one) {
   constexpr int64_t L = kLanes<T>;
   int64_t r = 0;
@@ -33,7 +33,7 @@ inline void dot_rows(T *y, int64_t ystride, const Row *a, int64_t stride, const 
     y[(r + 2) * ystride] = s2, y[(r + 3) * ystride] = s3;
   }
   for (; r < rows; ++r) {
-    const Row *p = a + r * stride;
+    const Row* p = a + r * stride;
     Vec<T> a0{}, b0{};
     int64_t i = 0;
     for (; i + 2 * L <= n; i += 2 * L) {
@@ -47,18 +47,18 @@ inline void dot_rows(T *y, int64_t ystride, const Row *a, int64_t stride, const 
 }
 
 template <class T>
-void dot_rows_plain(T *y, int64_t ystride, const T *a, int64_t stride, const T *x, int64_t rows,
+void dot_rows_plain(T* y, int64_t ystride, const T* a, int64_t stride, const T* x, int64_t rows,
                     int64_t n) {
   dot_rows(
-      y, ystride, a, stride, x, rows, n, [](const T *p) { return load(p); }, [](T v) { return v; });
+      y, ystride, a, stride, x, rows, n, [](const T* p) { return load(p); }, [](T v) { return v; });
 }
 
-inline Vec<float> load_bf16(const uint16_t *p) {
+inline Vec<float> load_bf16(const uint16_t* p) {
 #if defined(__AVX512F__)
-  __m256i h = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p));
+  __m256i h = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   return (Vec<float>)_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16);
 #elif defined(__AVX2__)
-  __m128i h = _mm_loadu_si128(reinterpret_cast<const __m128i *>(p));
+  __m128i h = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   return (Vec<float>)_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16);
 #else
   Vec<float> v;
@@ -72,11 +72,11 @@ inline float one_f16(uint16_t h) {
   u = (h & 0x7c00) == 0x7c00 ? u | 0x7f800000u : u;
   return bits<float>(u | uint32_t(h & 0x8000) << 16);
 }
-inline Vec<float> load_f16(const uint16_t *p) {
+inline Vec<float> load_f16(const uint16_t* p) {
 #if defined(__AVX512F__)
-  return (Vec<float>)_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)));
+  return (Vec<float>)_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 #elif defined(__F16C__)
-  return (Vec<float>)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)));
+  return (Vec<float>)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 #else
   Vec<float> v;
   for (int i = 0; i < kLanes<float>; ++i) v[i] = one_f16(p[i]);
@@ -84,18 +84,18 @@ inline Vec<float> load_f16(const uint16_t *p) {
 #endif
 }
 
-void dot_rows_bf16(float *y, int64_t ystride, const uint16_t *a, int64_t stride, const float *x,
+void dot_rows_bf16(float* y, int64_t ystride, const uint16_t* a, int64_t stride, const float* x,
                    int64_t rows, int64_t n) {
   dot_rows(y, ystride, a, stride, x, rows, n, load_bf16,
            [](uint16_t h) { return bits<float>(uint32_t(h) << 16); });
 }
-void dot_rows_f16(float *y, int64_t ystride, const uint16_t *a, int64_t stride, const float *x,
+void dot_rows_f16(float* y, int64_t ystride, const uint16_t* a, int64_t stride, const float* x,
                   int64_t rows, int64_t n) {
   dot_rows(y, ystride, a, stride, x, rows, n, load_f16, one_f16);
 }
 
 template <class T>
-void axpy_rows(T *y, const T *a, int64_t stride, const T *x, int64_t xstride, int64_t rows,
+void axpy_rows(T* y, const T* a, int64_t stride, const T* x, int64_t xstride, int64_t rows,
                int64_t n) {
   int64_t r = 0;
   for (; r + 4 <= rows; r += 4, a += 4 * stride) {
@@ -103,8 +103,7 @@ void axpy_rows(T *y, const T *a, int64_t stride, const T *x, int64_t xstride, in
     T x0 = x[r * xstride], x1 = x[(r + 1) * xstride], x2 = x[(r + 2) * xstride],
       x3 = x[(r + 3) * xstride];
 #pragma GCC ivdep
-    for (int64_t j = 0; j < n; ++j)
-      y[j] += (p[j] * x0 + q[j] * x1) + (s[j] * x2 + t[j] * x3);
+    for (int64_t j = 0; j < n; ++j) y[j] += (p[j] * x0 + q[j] * x1) + (s[j] * x2 + t[j] * x3);
   }
   for (; r < rows; ++r, a += stride) {
     T x0 = x[r * xstride];
@@ -115,7 +114,7 @@ void axpy_rows(T *y, const T *a, int64_t stride, const T *x, int64_t xstride, in
 
 /* R rows by V vectors of C in registers; the last vector of a row may be partial. */
 template <class T, int R, int V>
-inline void tile(T *c, int64_t ldc, const T *a, int64_t sa0, int64_t sa1, const T *b, int64_t ldb,
+inline void tile(T* c, int64_t ldc, const T* a, int64_t sa0, int64_t sa1, const T* b, int64_t ldb,
                  int64_t k) {
   constexpr int64_t L = kLanes<T>;
   Vec<T> acc[R][V] = {};
@@ -129,7 +128,7 @@ inline void tile(T *c, int64_t ldc, const T *a, int64_t sa0, int64_t sa1, const 
     for (int v = 0; v < V; ++v) store(c + r * ldc + v * L, acc[r][v]);
 }
 template <class T, int R>
-inline void tail(T *c, int64_t ldc, const T *a, int64_t sa0, int64_t sa1, const T *b, int64_t ldb,
+inline void tail(T* c, int64_t ldc, const T* a, int64_t sa0, int64_t sa1, const T* b, int64_t ldb,
                  int64_t n, int64_t k) {
   T acc[R][kLanes<T>] = {};
   for (int64_t p = 0; p < k; ++p)
@@ -141,7 +140,7 @@ inline void tail(T *c, int64_t ldc, const T *a, int64_t sa0, int64_t sa1, const 
     for (int64_t j = 0; j < n; ++j) c[r * ldc + j] = acc[r][j];
 }
 template <class T, int R>
-inline void strip(T *c, int64_t ldc, const T *a, int64_t sa0, int64_t sa1, const T *b, int64_t ldb,
+inline void strip(T* c, int64_t ldc, const T* a, int64_t sa0, int64_t sa1, const T* b, int64_t ldb,
                   int64_t n, int64_t k) {
   constexpr int64_t L = kLanes<T>;
   int64_t j = 0;
@@ -150,7 +149,7 @@ inline void strip(T *c, int64_t ldc, const T *a, int64_t sa0, int64_t sa1, const
   if (j < n) tail<T, R>(c + j, ldc, a, sa0, sa1, b + j, ldb, n - j, k);
 }
 template <class T>
-void small_gemm(T *c, int64_t ldc, const T *a, int64_t sa0, int64_t sa1, const T *b, int64_t ldb,
+void small_gemm(T* c, int64_t ldc, const T* a, int64_t sa0, int64_t sa1, const T* b, int64_t ldb,
                 int64_t m, int64_t n, int64_t k) {
   int64_t i = 0;
   for (; i + 4 <= m; i += 4) strip<T, 4>(c + i * ldc, ldc, a + i * sa0, sa0, sa1, b, ldb, n, k);
@@ -159,7 +158,7 @@ void small_gemm(T *c, int64_t ldc, const T *a, int64_t sa0, int64_t sa1, const T
 
 }  // namespace
 
-void fill_gemv(Simd &s) {
+void fill_gemv(Simd& s) {
   s.dot_rows32 = dot_rows_plain<float>, s.dot_rows64 = dot_rows_plain<double>;
   s.dot_rows_bf16 = dot_rows_bf16, s.dot_rows_f16 = dot_rows_f16;
   s.axpy_rows32 = axpy_rows<float>, s.axpy_rows64 = axpy_rows<double>;

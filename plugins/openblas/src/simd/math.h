@@ -49,14 +49,14 @@ static inline double exp_tail(double r) {
 }
 
 /* x = n ln 2 + r.  x must be clamped; a NaN passes through to r. */
-static inline float reduce_ln2(float x, int32_t &n) {
+static inline float reduce_ln2(float x, int32_t& n) {
   float z = x * 1.44269504f + kRound32;
   n = bits<int32_t>(z) - bits<int32_t>(kRound32);
   z -= kRound32;
   float r = x - z * 0.693359375f;
   return r + z * 2.12194440e-4f;
 }
-static inline double reduce_ln2(double x, int64_t &n) {
+static inline double reduce_ln2(double x, int64_t& n) {
   double z = x * 1.4426950408889634 + kRound64;
   n = bits<int64_t>(z) - bits<int64_t>(kRound64);
   z -= kRound64;
@@ -93,9 +93,9 @@ static inline float exp2(float x) {
   x = x < -151.f ? -151.f : x;
   float z = x + kRound32;
   int32_t n = bits<int32_t>(z) - bits<int32_t>(kRound32);
-  float f = x - (z - kRound32);           // exact
+  float f = x - (z - kRound32);  // exact
   float r = f * 0.69314718f;
-  float low = f * -1.9046542e-9f;         // the rest of ln 2
+  float low = f * -1.9046542e-9f;  // the rest of ln 2
   return scale(r * r * exp_tail(r) + low + r + 1.f, n);
 }
 
@@ -117,7 +117,7 @@ static inline float expm1(float x) {
 }
 
 /* m in [sqrt(1/2), sqrt(2)) minus 1, and the exponent. */
-static inline float split(float x, float &e) {
+static inline float split(float x, float& e) {
   bool tiny = x < 1.17549435e-38f;
   x = tiny ? x * 8388608.f : x;
   int32_t u = bits<int32_t>(x) - 0x3f3504f3;

@@ -10,12 +10,12 @@ namespace {
 #define VOB_LOOP _Pragma("GCC ivdep") for (int64_t i = 0; i < n; ++i)
 
 template <class T>
-double rms_scale(const T *x, int64_t n, double eps) {
+double rms_scale(const T* x, int64_t n, double eps) {
   return 1 / __builtin_sqrt(row_dot(x, x, n) / double(n) + eps);
 }
 
 template <class T>
-void rms_norm(T *y, const T *x, const T *w, int64_t n, double eps) {
+void rms_norm(T* y, const T* x, const T* w, int64_t n, double eps) {
   T r = T(rms_scale(x, n, eps));
   if (w) {
     VOB_LOOP y[i] = x[i] * r * w[i];
@@ -26,7 +26,7 @@ void rms_norm(T *y, const T *x, const T *w, int64_t n, double eps) {
 
 // With xhat = x r: dx = r (g w - xhat mean(g w xhat)), dw += g xhat.
 template <class T>
-void rms_norm_backward(T *dx, T *dw, const T *g, const T *x, const T *w, int64_t n, double eps) {
+void rms_norm_backward(T* dx, T* dw, const T* g, const T* x, const T* w, int64_t n, double eps) {
   T r = T(rms_scale(x, n, eps));
   double dot = w ? blocked_sum<T>(n, [=](auto load) { return load(g) * load(w) * load(x); })
                  : row_dot(g, x, n);
@@ -45,7 +45,7 @@ void rms_norm_backward(T *dx, T *dw, const T *g, const T *x, const T *w, int64_t
 }
 
 template <class T>
-void moments(const T *x, int64_t n, double eps, T &mean, T &r) {
+void moments(const T* x, int64_t n, double eps, T& mean, T& r) {
   mean = T(row_sum(x, n) / double(n));
   const T c = mean;
   double var = blocked_sum<T>(n, [=](auto load) {
@@ -56,7 +56,7 @@ void moments(const T *x, int64_t n, double eps, T &mean, T &r) {
 }
 
 template <class T>
-void layer_norm(T *y, const T *x, const T *w, const T *b, int64_t n, double eps) {
+void layer_norm(T* y, const T* x, const T* w, const T* b, int64_t n, double eps) {
   T mean, r;
   moments(x, n, eps, mean, r);
   if (w && b) {
@@ -72,15 +72,14 @@ void layer_norm(T *y, const T *x, const T *w, const T *b, int64_t n, double eps)
 
 // With xhat = (x - mean) r and h = g w: dx = r (h - mean(h) - xhat mean(h xhat)).
 template <class T>
-void layer_norm_backward(T *dx, T *dw, T *db, const T *g, const T *x, const T *w, int64_t n,
+void layer_norm_backward(T* dx, T* dw, T* db, const T* g, const T* x, const T* w, int64_t n,
                          double eps) {
   T mean, r;
   moments(x, n, eps, mean, r);
   double h, hx;
   if (w) {
     h = row_dot(g, w, n);
-    hx = blocked_sum<T>(
-        n, [=](auto load) { return load(g) * load(w) * (load(x) - mean); });
+    hx = blocked_sum<T>(n, [=](auto load) { return load(g) * load(w) * (load(x) - mean); });
   } else {
     h = row_sum(g, n);
     hx = blocked_sum<T>(n, [=](auto load) { return load(g) * (load(x) - mean); });
@@ -100,7 +99,7 @@ void layer_norm_backward(T *dx, T *dw, T *db, const T *g, const T *x, const T *w
 
 }  // namespace
 
-void fill_norm(Simd &s) {
+void fill_norm(Simd& s) {
   s.rms_norm32 = rms_norm<float>, s.rms_norm64 = rms_norm<double>;
   s.rms_norm_backward32 = rms_norm_backward<float>;
   s.rms_norm_backward64 = rms_norm_backward<double>;

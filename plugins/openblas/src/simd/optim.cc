@@ -7,8 +7,8 @@ namespace VOB_ISA {
 namespace {
 
 template <class T>
-void adamw(T *p, const T *g, T *m, T *v, const T *p0, const T *m0, const T *v0, int64_t n,
-           const AdamStep &s) {
+void adamw(T* p, const T* g, T* m, T* v, const T* p0, const T* m0, const T* v0, int64_t n,
+           const AdamStep& s) {
   const T b1 = T(s.beta1), b2 = T(s.beta2), c1 = T(1 - s.beta1), c2 = T(1 - s.beta2);
   const T keep = T(s.decoupled ? 1 - s.lr * s.weight_decay : 1.0);
   const T couple = T(s.decoupled ? 0.0 : s.weight_decay);
@@ -26,7 +26,7 @@ void adamw(T *p, const T *g, T *m, T *v, const T *p0, const T *m0, const T *v0, 
 }
 
 template <class T>
-void sgd(T *p, const T *g, T *buf, const T *p0, const T *buf0, int64_t n, const SgdStep &s) {
+void sgd(T* p, const T* g, T* buf, const T* p0, const T* buf0, int64_t n, const SgdStep& s) {
   const T lr = T(s.lr), wd = T(s.weight_decay), mu = T(s.momentum), gain = T(1 - s.dampening);
   if (!s.buffered) {
 #pragma GCC ivdep
@@ -44,7 +44,7 @@ void sgd(T *p, const T *g, T *buf, const T *p0, const T *buf0, int64_t n, const 
   }
 }
 
-void philox(uint32_t *out, uint64_t key, uint64_t counter, int64_t blocks) {
+void philox(uint32_t* out, uint64_t key, uint64_t counter, int64_t blocks) {
 #pragma GCC ivdep
   for (int64_t b = 0; b < blocks; ++b) {
     uint64_t c = counter + uint64_t(b);
@@ -68,7 +68,7 @@ void philox(uint32_t *out, uint64_t key, uint64_t counter, int64_t blocks) {
 
 }  // namespace
 
-void fill_optim(Simd &s) {
+void fill_optim(Simd& s) {
   s.adamw32 = adamw<float>, s.adamw64 = adamw<double>;
   s.sgd32 = sgd<float>, s.sgd64 = sgd<double>;
   s.philox = philox;
@@ -78,7 +78,7 @@ void fill_optim(Simd &s) {
 
 #define VOB_CAT(a, b) a##b
 #define VOB_NAME(isa) VOB_CAT(simd_, isa)
-const Simd *VOB_NAME(VOB_ISA)() {
+const Simd* VOB_NAME(VOB_ISA)() {
   static const Simd table = [] {
     Simd s{};
     VOB_ISA::fill_elementwise(s);

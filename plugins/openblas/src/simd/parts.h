@@ -7,13 +7,13 @@
 namespace vob {
 namespace VOB_ISA {
 
-void fill_elementwise(Simd &);
-void fill_convert(Simd &);
-void fill_reduce(Simd &);
-void fill_rows(Simd &);
-void fill_norm(Simd &);
-void fill_gemv(Simd &);
-void fill_optim(Simd &);
+void fill_elementwise(Simd&);
+void fill_convert(Simd&);
+void fill_reduce(Simd&);
+void fill_rows(Simd&);
+void fill_norm(Simd&);
+void fill_gemv(Simd&);
+void fill_optim(Simd&);
 
 }  // namespace VOB_ISA
 }  // namespace vob

@@ -6,11 +6,11 @@ namespace vob {
 namespace VOB_ISA {
 namespace {
 
-double sum32(const float *x, int64_t n) { return row_sum(x, n); }
-double sum64(const double *x, int64_t n) { return row_sum(x, n); }
-float max32(const float *x, int64_t n) { return row_max(x, n); }
+double sum32(const float* x, int64_t n) { return row_sum(x, n); }
+double sum64(const double* x, int64_t n) { return row_sum(x, n); }
+float max32(const float* x, int64_t n) { return row_max(x, n); }
 
-float min32(const float *x, int64_t n) {
+float min32(const float* x, int64_t n) {
   // the largest of -x, in blocks that stay in the first cache
   constexpr int64_t kBlock = 1024;
   float y[kBlock], best = -__builtin_inff();
@@ -24,7 +24,7 @@ float min32(const float *x, int64_t n) {
   return -best;
 }
 
-void col_sum32(double *acc, const float *x, int64_t n, int64_t rows, int64_t stride) {
+void col_sum32(double* acc, const float* x, int64_t n, int64_t rows, int64_t stride) {
   int64_t r = 0;
   for (; r + 8 <= rows; r += 8, x += 8 * stride) {
     const float *a = x, *b = a + stride, *c = b + stride, *d = c + stride, *e = d + stride,
@@ -43,7 +43,7 @@ void col_sum32(double *acc, const float *x, int64_t n, int64_t rows, int64_t str
 
 }  // namespace
 
-void fill_reduce(Simd &s) {
+void fill_reduce(Simd& s) {
   s.sum32 = sum32;
   s.sum64 = sum64;
   s.max32 = max32;

@@ -8,12 +8,12 @@ namespace vob {
 namespace VOB_ISA {
 
 /* Sum of the terms of a row: `term(load)` gives the terms from the lanes that load(pointer, fill)
- * reads, where `fill`, 0 unless given, stands in for what lies behind the end.  Blocks of 2048 terms are added in four vector accumulators, the block sums
- * in double. */
+ * reads, where `fill`, 0 unless given, stands in for what lies behind the end.  Blocks of 2048
+ * terms are added in four vector accumulators, the block sums in double. */
 template <class T, class Term>
 static inline double blocked_sum(int64_t n, Term term) {
   constexpr int64_t L = kLanes<T>, kBlock = 2048;
-  auto full = [&](int64_t i) { return term([i](const T *p, T = T(0)) { return load(p + i); }); };
+  auto full = [&](int64_t i) { return term([i](const T* p, T = T(0)) { return load(p + i); }); };
   double total = 0;
   int64_t i = 0;
   do {
@@ -28,7 +28,7 @@ static inline double blocked_sum(int64_t n, Term term) {
     for (; i + L <= end; i += L) a0 += full(i);
     if (i < end) {
       const int64_t rest = end - i;
-      a1 += term([=](const T *p, T fill = T(0)) { return load_tail(p + i, rest, fill); });
+      a1 += term([=](const T* p, T fill = T(0)) { return load_tail(p + i, rest, fill); });
       i = end;
     }
     total += double(lane_sum<T>((a0 + a1) + (a2 + a3)));
@@ -37,17 +37,17 @@ static inline double blocked_sum(int64_t n, Term term) {
 }
 
 template <class T>
-static inline double row_sum(const T *x, int64_t n) {
+static inline double row_sum(const T* x, int64_t n) {
   return blocked_sum<T>(n, [=](auto load) { return load(x); });
 }
 template <class T>
-static inline double row_dot(const T *x, const T *y, int64_t n) {
+static inline double row_dot(const T* x, const T* y, int64_t n) {
   return blocked_sum<T>(n, [=](auto load) { return load(x) * load(y); });
 }
 
 /* The largest element; NaN if there is one; -inf of nothing. */
 template <class T>
-static inline T row_max(const T *x, int64_t n) {
+static inline T row_max(const T* x, int64_t n) {
   constexpr int64_t L = kLanes<T>;
   using I = Int<T>;
   // A NaN loses every comparison; it is found by its magnitude as an integer, above infinity's.
@@ -55,7 +55,7 @@ static inline T row_max(const T *x, int64_t n) {
   const T low = T(-__builtin_inf());
   Vec<T> m0 = splat(low), m1 = m0;
   Vec<I> b0{}, b1{};
-  auto take = [&](Vec<T> v, Vec<T> &m, Vec<I> &b) {
+  auto take = [&](Vec<T> v, Vec<T>& m, Vec<I>& b) {
     m = v > m ? v : m;
     Vec<I> u = (Vec<I>)v & magnitude;
     b = u > b ? u : b;
@@ -79,7 +79,7 @@ static inline T row_max(const T *x, int64_t n) {
 
 /* y[i] = f(x[i]) in whole vectors, the last one padded. */
 template <class T, class F>
-static inline void map_row(T *y, const T *x, int64_t n, F f) {
+static inline void map_row(T* y, const T* x, int64_t n, F f) {
   constexpr int64_t L = kLanes<T>;
   const int64_t whole = n / L * L;
 #pragma GCC ivdep

@@ -11,7 +11,7 @@ constexpr int64_t kBlock = 512;  // exponentials are summed while they are in th
 
 /* y = exp(x - shift) and the sum of y. */
 template <class T>
-double exp_and_sum(T *y, const T *x, T shift, int64_t n) {
+double exp_and_sum(T* y, const T* x, T shift, int64_t n) {
   double sum = 0;
   for (int64_t at = 0; at < n; at += kBlock) {
     int64_t count = n - at < kBlock ? n - at : kBlock;
@@ -22,7 +22,7 @@ double exp_and_sum(T *y, const T *x, T shift, int64_t n) {
 }
 
 template <class T>
-double sum_exp(const T *x, T shift, int64_t n) {
+double sum_exp(const T* x, T shift, int64_t n) {
   double sum = 0;
   T y[kBlock];
   for (int64_t at = 0; at < n; at += kBlock) {
@@ -34,7 +34,7 @@ double sum_exp(const T *x, T shift, int64_t n) {
 }
 
 template <class T>
-void softmax(T *y, const T *x, int64_t n) {
+void softmax(T* y, const T* x, int64_t n) {
   T top = row_max(x, n);
   double sum = exp_and_sum(y, x, top, n);
   T scale = T(1 / sum);
@@ -43,14 +43,14 @@ void softmax(T *y, const T *x, int64_t n) {
 }
 
 template <class T>
-double log_sum_exp(const T *x, int64_t n) {
+double log_sum_exp(const T* x, int64_t n) {
   T top = row_max(x, n);
   if (top == T(-__builtin_inf())) return double(top);  // inf - inf would be NaN
   return double(top) + __builtin_log(sum_exp(x, top, n));
 }
 
 template <class T>
-void log_softmax(T *y, const T *x, int64_t n) {
+void log_softmax(T* y, const T* x, int64_t n) {
   T top = row_max(x, n);
   T log_sum = T(__builtin_log(sum_exp(x, top, n)));
 #pragma GCC ivdep
@@ -59,7 +59,7 @@ void log_softmax(T *y, const T *x, int64_t n) {
 
 // dx = y (g - sum(g y))
 template <class T>
-void softmax_backward(T *dx, const T *g, const T *y, int64_t n) {
+void softmax_backward(T* dx, const T* g, const T* y, int64_t n) {
   T dot = T(row_dot(g, y, n));
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; ++i) dx[i] = y[i] * (g[i] - dot);
@@ -67,21 +67,21 @@ void softmax_backward(T *dx, const T *g, const T *y, int64_t n) {
 
 // dx = g - exp(y) sum(g)
 template <class T>
-void log_softmax_backward(T *dx, const T *g, const T *y, int64_t n) {
+void log_softmax_backward(T* dx, const T* g, const T* y, int64_t n) {
   T sum = T(row_sum(g, n));
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; ++i) dx[i] = g[i] - m::exp(y[i]) * sum;
 }
 
 template <class T>
-void scaled_exp(T *dx, const T *x, double lse, double g, int64_t n) {
+void scaled_exp(T* dx, const T* x, double lse, double g, int64_t n) {
   T shift = T(lse), scale = T(g);
   map_row(dx, x, n, [=](T v) { return m::exp(v - shift) * scale; });
 }
 
 }  // namespace
 
-void fill_rows(Simd &s) {
+void fill_rows(Simd& s) {
   s.softmax32 = softmax<float>, s.softmax64 = softmax<double>;
   s.log_softmax32 = log_softmax<float>, s.log_softmax64 = log_softmax<double>;
   s.softmax_backward32 = softmax_backward<float>, s.softmax_backward64 = softmax_backward<double>;

@@ -39,12 +39,12 @@ template <class T>
 constexpr int kLanes = kVecBytes / int(sizeof(T));
 
 template <class T>
-static inline Vec<T> load(const T *p) {
-  return *reinterpret_cast<const typename VecOf<T>::loose *>(p);
+static inline Vec<T> load(const T* p) {
+  return *reinterpret_cast<const typename VecOf<T>::loose*>(p);
 }
 template <class T>
-static inline void store(T *p, Vec<T> v) {
-  *reinterpret_cast<typename VecOf<T>::loose *>(p) = v;
+static inline void store(T* p, Vec<T> v) {
+  *reinterpret_cast<typename VecOf<T>::loose*>(p) = v;
 }
 template <class T>
 static inline Vec<T> splat(T x) {
@@ -84,7 +84,7 @@ static inline T lane_sum(Vec<T> v) {
 
 /* The last n < lanes elements of a row, the rest of the lanes being `fill`. */
 template <class T>
-static inline Vec<T> load_tail(const T *p, int64_t n, T fill) {
+static inline Vec<T> load_tail(const T* p, int64_t n, T fill) {
 #if defined(__AVX512F__)
   if constexpr (sizeof(T) == 4)
     return (Vec<T>)_mm512_mask_loadu_ps((__m512)splat(fill), __mmask16((1u << n) - 1), p);
@@ -97,7 +97,7 @@ static inline Vec<T> load_tail(const T *p, int64_t n, T fill) {
 #endif
 }
 template <class T>
-static inline void store_tail(T *p, int64_t n, Vec<T> v) {
+static inline void store_tail(T* p, int64_t n, Vec<T> v) {
 #if defined(__AVX512F__)
   if constexpr (sizeof(T) == 4)
     _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), (__m512)v);
