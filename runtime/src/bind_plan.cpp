@@ -162,6 +162,8 @@ void bind_plan(py::module_& m) {
         return std::make_unique<Replay>(h.plan, tensors, kept);
       }))
       .def("fresh", &Replay::fresh)
+      .def("measure", &Replay::measure)
+      .def("seconds", &Replay::seconds)
       .def("kept", [](Replay& r, int i) { return steal(r.kept(i)); })
       .def("__call__",
            [](Replay& r, const std::vector<py::object>& arguments,

@@ -1,8 +1,22 @@
 #include "replay.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 namespace vidya {
+
+namespace {
+
+vd_status run_measured(const Kernel& k, Device* device, const vd_call& call, double* seconds,
+                       vd_err* err) {
+  auto begin = std::chrono::steady_clock::now();
+  vd_status status = k.provider->table.run(device->handle, k.found.kernel, &call, err);
+  if (status == VD_OK) status = device->backend->table.sync(device->handle, err);
+  *seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return status;
+}
+
+}  // namespace
 
 Replay::Replay(PlanPtr plan, std::vector<TensorObject*> captured, const std::vector<int>& kept)
     : plan_(std::move(plan)), captured_(std::move(captured)) {
@@ -139,7 +153,10 @@ void Replay::run(int64_t times, TensorObject* const* arguments, const std::vecto
     PyThreadState* state = plan.releases_gil ? PyEval_SaveThread() : nullptr;
     for (size_t s = 0; s < calls_.size(); ++s) {
       const Kernel& k = *plan.steps[s].kernel;
-      status = k.provider->table.run(device->handle, k.found.kernel, &calls_[s], &err);
+      if (seconds_.empty())
+        status = k.provider->table.run(device->handle, k.found.kernel, &calls_[s], &err);
+      else
+        status = run_measured(k, device, calls_[s], &seconds_[s], &err);
       if (status != VD_OK) {
         failed = s;
         break;

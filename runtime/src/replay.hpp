@@ -20,6 +20,9 @@ class Replay {
   void run(int64_t times, TensorObject* const* arguments, const std::vector<bool>& stacked,
            PyObject* const* numbers, size_t n_numbers, std::vector<TensorObject*>* results);
   const Plan& plan() const { return *plan_; }
+  // Measures every kernel of the runs from now on: the device is synchronised after each.
+  void measure(bool on) { seconds_.assign(on ? calls_.size() : 0, 0); }
+  const std::vector<double>& seconds() const { return seconds_; }  // per kernel, summed over runs
 
  private:
   struct Patch {  // an operand whose memory is known only at the run
@@ -42,6 +45,7 @@ class Replay {
   std::vector<Patch> patches_;
   std::vector<ScalarPatch> scalar_patches_;
   std::vector<Number> numbers_;
+  std::vector<double> seconds_;  // empty unless measured
 };
 
 }  // namespace vidya

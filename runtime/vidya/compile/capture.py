@@ -1,4 +1,4 @@
-"""Recording a user's function: the tensors, numbers and effects that it has beyond its arguments."""
+"""Recording a user's function: what tensors, numbers and effects it has beyond its arguments."""
 
 from __future__ import annotations
 

@@ -213,9 +213,9 @@ def _group(trace: Trace) -> list[Group]:
 def _fits(group: Group, node: Node) -> bool:
     """May the node join? What it takes from the group it takes whole, and there is room."""
     for t in node.inputs:
-        if t is not None and t._slot in group.made:
-            if t.shape != group.shape or not t.is_contiguous() or t._offset:
-                return False
+        inside = t is not None and t._slot in group.made
+        if inside and (t.shape != group.shape or not t.is_contiguous() or t._offset):
+            return False
     reads = group.reads | (set(slots(node.inputs)) - group.made)
     return len(reads) <= _MOST_INPUTS - 4 and len(group.members) < _MOST_STEPS // 3
 

@@ -49,8 +49,9 @@ def common_subexpressions(trace: Trace, outputs: list[Any]) -> int:
             many[s] == 1 and s not in pinned for s in slots(node.outputs)
         )
         if simple:
-            key = (node.op, repr(sorted(node.attrs.items())), *(_identity(trace, t, version) for t in node.inputs),
-                   *(t._meta_key for t in node.outputs))  # fmt: skip
+            takes = (_identity(trace, t, version) for t in node.inputs)
+            makes = (t._meta_key for t in node.outputs)
+            key = (node.op, repr(sorted(node.attrs.items())), *takes, *makes)
             same = known.get(key)
             if same is not None and all(many[s] == 1 for s in slots(same)):
                 for mine, theirs in zip(node.outputs, same, strict=True):
@@ -151,13 +152,11 @@ def _may_write(trace: Trace, maker: int, at: int, source: Any, target: Any) -> b
     ):
         return False
     for t in node.inputs:
-        if t is not None and t._slot == target._slot:
-            if (
-                not node.caps & INPLACE
-                or t._meta_key != target._meta_key
-                or t._offset != target._offset
-            ):
-                return False
+        if t is None or t._slot != target._slot:
+            continue
+        same = t._meta_key == target._meta_key and t._offset == target._offset
+        if not same or not node.caps & INPLACE:
+            return False
     if any(target._slot == t._slot for t in node.outputs):
         return False
     between = trace.nodes[maker + 1 : at]

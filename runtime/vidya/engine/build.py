@@ -11,7 +11,7 @@ _MOST_WASTE = 1.25  # a free block serves a smaller value up to this ratio
 
 
 def build(trace: Trace, out: Any) -> _core.Plan:
-    """The plan that runs the trace and returns `out` (a symbolic tensor or a tuple; None: nothing)."""
+    """The plan that runs the trace and returns `out`: a symbolic tensor, a tuple, or None."""
     returns_tuple = isinstance(out, tuple)
     outs = list(out) if returns_tuple else [] if out is None else [out]
     outs = [trace.materialize(t) if t._slot < 0 else t for t in outs]

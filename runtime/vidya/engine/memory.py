@@ -45,7 +45,7 @@ class Scope:
         self.kept: list[Any] = []
 
     def keep(self, *tensors: Any) -> Any:
-        """Let these survive, and with them what their backward needs; gives its argument(s) back."""
+        """Let these survive, with what their backward needs; gives its argument(s) back."""
         self.kept += tensors
         return tensors[0] if len(tensors) == 1 else tensors
 

@@ -206,9 +206,9 @@ class Trace:
         if not node.caps & INPLACE or node.outputs[made[0]].shape != source.shape:
             return False
         for x in node.inputs:
-            if x is not None and x._slot == target._slot:
-                if x._meta_key != target._meta_key or x._offset != target._offset:
-                    return False
+            same = x is None or (x._meta_key == target._meta_key and x._offset == target._offset)
+            if not same and x._slot == target._slot:
+                return False
         if any(
             x is not None and x._slot == source._slot
             for later in self.nodes[at + 1 :]

@@ -11,7 +11,7 @@ import platform
 
 import numpy as np
 
-from . import elementwise, fourier, fused, indexing, linalg, movement, reduce  # noqa: F401  (they fill the table)
+from . import elementwise, fourier, fused, indexing, lapack, linalg, movement, reduce  # noqa: F401  (they fill the table)
 from .table import KERNELS, find
 
 __all__ = ["KERNELS", "NumpyBackend", "NumpyDevice", "find"]

@@ -99,6 +99,6 @@ def _slice_write(inputs, outputs, attrs):
 
     def run(ins, outs):
         np.copyto(outs[0], ins[0])
-        np.copyto(outs[0][pick], ins[1])
+        outs[0][pick] = ins[1]
 
     return run
