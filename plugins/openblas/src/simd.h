@@ -50,8 +50,10 @@ struct Simd {
   void (*f32_to_bf16)(uint16_t*, const float*, int64_t);
   void (*f16_to_f32)(float*, const uint16_t*, int64_t);
   void (*f32_to_f16)(uint16_t*, const float*, int64_t);
-  /* Copies past the caches: dst is 64-byte aligned, bytes a multiple of 64. */
+  /* Copies past the caches: dst is 64-byte aligned, bytes a multiple of 64.  Others see it after
+   * stream_end, which is dear: once per chunk of work, not per block. */
   void (*stream)(void* dst, const void* src, int64_t bytes);
+  void (*stream_end)();
   /* dst[i * ldd + j] = src[j * lds + i] for i, j < 16 (elements of 4 bytes). */
   void (*transpose16)(uint32_t* dst, int64_t ldd, const uint32_t* src, int64_t lds);
 
