@@ -41,7 +41,9 @@ def eigh(a, upper=False):
     try:
         return tuple(np.linalg.eigh(a, UPLO="U" if upper else "L"))
     except np.linalg.LinAlgError:
-        raise _refused("eigh", "it did not converge: is there a NaN or inf in the matrix?") from None
+        raise _refused(
+            "eigh", "it did not converge: is there a NaN or inf in the matrix?"
+        ) from None
 
 
 @array_kernel("solve", "fc")
@@ -60,7 +62,9 @@ def solve_triangular(a, b, upper=False, unit=False):
     n = a.shape[-1]
     if unit:
         t[..., range(n), range(n)] = 1
-    x = np.array(np.broadcast_to(b, (*np.broadcast_shapes(t.shape[:-2], b.shape[:-2]), *b.shape[-2:])))
+    x = np.array(
+        np.broadcast_to(b, (*np.broadcast_shapes(t.shape[:-2], b.shape[:-2]), *b.shape[-2:]))
+    )
     # Substitution, not elimination: a zero on the diagonal gives inf, as BLAS's trsm does.
     for i in reversed(range(n)) if upper else range(n):
         rest = slice(i + 1, n) if upper else slice(0, i)

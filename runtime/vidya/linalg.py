@@ -1,0 +1,258 @@
+"""vidya.linalg: factorisations, solutions, norms, under PyTorch's names.
+
+Matrices are the last two dims; all before them is a batch. float32, float64 and complex.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from . import dtypes
+from .ops import factor as _factor
+from .ops import solve as _solve
+from .ops.layout import conj
+from .ops.linalg import matmul
+from .ops.magnitude import matrix_norm, vector_norm
+from .ops.products import cross as _cross
+from .ops.products import multi_dot
+from .ops.rules import broadcast_shapes
+from .tensor import Tensor
+
+__all__ = [
+    "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "lstsq",
+    "matmul", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr",
+    "slogdet", "solve", "solve_triangular", "svd", "svdvals", "vecdot", "vector_norm",
+]  # fmt: skip
+
+
+class QR(NamedTuple):
+    Q: Tensor
+    R: Tensor
+
+
+class SVD(NamedTuple):
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
+
+
+class Eigh(NamedTuple):
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+
+
+class SLogDet(NamedTuple):
+    sign: Tensor
+    logabsdet: Tensor
+
+
+class LeastSquares(NamedTuple):
+    solution: Tensor
+    residuals: Tensor
+    rank: Tensor
+    singular_values: Tensor
+
+
+# ---- factorisations ----
+
+
+def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
+    """The lower L with A = L L^H (the upper L^H with `upper`) of a positive definite A."""
+    if upper:
+        return _factor.adjoint(_factor.cholesky(_factor.adjoint(A)))
+    return _factor.cholesky(A)
+
+
+def qr(A: Tensor, mode: str = "reduced") -> QR:
+    """A = Q R. mode "reduced", "complete" (Q square), or "r" (Q is empty)."""
+    if mode not in ("reduced", "complete", "r"):
+        raise ValueError(f'qr: mode is "reduced", "complete" or "r", not {mode!r}')
+    q, r = _factor.qr(A, mode == "complete")
+    return QR(A.new_empty(0) if mode == "r" else q, r)
+
+
+def svd(A: Tensor, full_matrices: bool = True) -> SVD:
+    """A = U diag(S) Vh, S falling; U and Vh square if full_matrices."""
+    return SVD(*_factor.svd(A, bool(full_matrices)))
+
+
+def svdvals(A: Tensor) -> Tensor:
+    """The singular values, falling. [..., min(M, N)]"""
+    return _factor.svd(A, False)[1]
+
+
+def eigh(A: Tensor, UPLO: str = "L") -> Eigh:
+    """Eigenvalues, rising, and eigenvectors of a Hermitian A, of which one triangle is read."""
+    if UPLO not in ("L", "U"):
+        raise ValueError(f'eigh: UPLO is "L" or "U", not {UPLO!r}')
+    return Eigh(*_factor.eigh(A, UPLO == "U"))
+
+
+def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
+    """The eigenvalues of a Hermitian A, rising."""
+    return eigh(A, UPLO).eigenvalues
+
+
+# ---- systems ----
+
+
+def _stretched(a: Tensor, b: Tensor, name: str) -> tuple[Tensor, Tensor]:
+    lead = broadcast_shapes(name, a.shape[:-2], b.shape[:-2])
+    return a.expand(*lead, *a.shape[-2:]), b.expand(*lead, *b.shape[-2:])
+
+
+def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
+    """X with A X = B (X A = B if not left). B [..., N, K], or vectors [..., N]."""
+    _factor.matrix("solve", A, square=True)
+    vector = B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
+    if vector and not left:
+        raise ValueError("solve: a vector B can only be solved for with left=True")
+    if vector:
+        B = B.unsqueeze(-1)
+    if not left:
+        A, B = A.mT, B.mT
+    if B.ndim < 2 or A.shape[-1] != B.shape[-2]:
+        raise ValueError(f"solve: A {tuple(A.shape)} does not fit B {tuple(B.shape)}")
+    x = _solve.solve(*_stretched(A, B, "solve"))
+    x = x if left else x.mT
+    return x.squeeze(-1) if vector else x
+
+
+def solve_triangular(
+    A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
+) -> Tensor:
+    """X with A X = B (X A = B if not left), A triangular; the other triangle is not read."""
+    _factor.matrix("solve_triangular", A, square=True)
+    _factor.matrix("solve_triangular", B)
+    if not left:
+        out = solve_triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular)
+        return out.mT
+    if A.shape[-1] != B.shape[-2]:
+        raise ValueError(f"solve_triangular: A {tuple(A.shape)} does not fit B {tuple(B.shape)}")
+    a, b = _stretched(A, B, "solve_triangular")
+    return _solve.solve_triangular(a, b, bool(upper), bool(unitriangular))
+
+
+def inv(A: Tensor) -> Tensor:
+    """The inverse of a square A. ValueError if it is singular."""
+    _factor.matrix("inv", A, square=True)
+    return _solve.inverse(A)
+
+
+def pinv(A: Tensor, *, rtol: float | None = None) -> Tensor:
+    """The Moore-Penrose inverse; singular values up to rtol times the largest count as 0.
+
+    rtol: max(M, N) times the dtype's epsilon if not given.
+    """
+    _factor.matrix("pinv", A)
+    return _solve.pinv(A, _rtol(A) if rtol is None else float(rtol))
+
+
+def _rtol(A: Tensor) -> float:
+    return max(A.shape[-2:]) * float(dtypes.finfo(A.dtype.to_real()).eps)
+
+
+def lstsq(A: Tensor, B: Tensor, rcond: float | None = None) -> LeastSquares:
+    """The X of least |X| among those with least |A X - B|. B [..., M, K], or vectors [..., M].
+
+    residuals (squared, per column) are empty unless M > N and A has full rank.
+    """
+    _factor.matrix("lstsq", A)
+    vector = B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
+    b = B.unsqueeze(-1) if vector else B
+    if b.ndim < 2 or b.shape[-2] != A.shape[-2]:
+        raise ValueError(f"lstsq: A {tuple(A.shape)} does not fit B {tuple(B.shape)}")
+    rtol = _rtol(A) if rcond is None else rcond
+    x = pinv(A, rtol=rtol) @ b
+    values = svdvals(A.detach())
+    rank = matrix_rank(A.detach(), rtol=rtol)
+    m, n = A.shape[-2:]
+    full = m > n and bool((rank == n).all())
+    residuals = (A @ x - b).abs().square().sum(-2) if full else A.new_empty(0)
+    return LeastSquares(x.squeeze(-1) if vector else x, residuals, rank, values)
+
+
+def matrix_rank(
+    A: Tensor, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False
+) -> Tensor:
+    """How many singular values exceed max(atol, rtol * the largest). [...] int64"""
+    values = eigvalsh(A).abs() if hermitian else svdvals(A)
+    if not values.shape[-1]:
+        return values.sum(-1).long()
+    if rtol is None:
+        rtol = _rtol(A) if not atol else 0.0
+    limit = values.amax(-1, True) * rtol
+    if atol is not None:
+        limit = limit.clamp(min=atol)
+    return (values > limit).sum(-1)
+
+
+def det(A: Tensor) -> Tensor:
+    """The determinant."""
+    _factor.matrix("det", A, square=True)
+    return _solve.det(A)
+
+
+def slogdet(A: Tensor) -> SLogDet:
+    """The sign of the determinant and the logarithm of its magnitude."""
+    return SLogDet(*_solve.slogdet(A))
+
+
+def matrix_power(A: Tensor, n: int) -> Tensor:
+    """A multiplied n times; the inverse -n times for negative n, the identity for 0."""
+    if not isinstance(n, int):
+        raise TypeError(f"matrix_power: n is an int, not {n!r}")
+    if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
+        raise ValueError(f"matrix_power: takes matrices [..., N, N], got {tuple(A.shape)}")
+    if n < 0:
+        A, n = inv(A), -n
+    if n == 0:
+        return _factor.identity_like(A).expand(A.shape).clone()
+    out = None
+    while n:
+        if n & 1:
+            out = A if out is None else out @ A
+        n >>= 1
+        A = A @ A if n else A
+    return out
+
+
+# ---- norms and products ----
+
+
+def norm(
+    A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """vector_norm or matrix_norm: of vectors for one dim or ord None, of matrices for two."""
+    if ord is None:
+        return vector_norm(A, 2, dim, keepdim, dtype=dtype)
+    if dim is None and A.ndim not in (1, 2):
+        raise ValueError(f"norm: with ord and without dim it takes 1 or 2 dims, got {A.ndim}")
+    two = (dim is None and A.ndim == 2) or (isinstance(dim, (tuple, list)) and len(dim) == 2)
+    if isinstance(ord, str) or two:
+        return matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+    return vector_norm(A, ord, dim, keepdim, dtype=dtype)
+
+
+def cond(A: Tensor, p: Any = None) -> Tensor:
+    """The condition number: the norm times the inverse's; p None or 2: largest / smallest S."""
+    if p is None or p in (2, -2):
+        values = svdvals(A)
+        high, low = values.amax(-1), values.amin(-1)
+        return low / high if p == -2 else high / low
+    return matrix_norm(A, p) * matrix_norm(inv(A), p)
+
+
+def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
+    """The cross product of 3-vectors along dim. Shapes broadcast."""
+    return _cross(input, other, dim)
+
+
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
+    """The sum of conj(x) y along dim. Shapes broadcast."""
+    return (conj(x) * y).sum(dim)
+
+
+def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """A diagonal of each matrix, as vectors."""
+    return A.diagonal(offset, dim1, dim2)

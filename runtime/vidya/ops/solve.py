@@ -1,0 +1,136 @@
+"""Linear systems and determinants of matrices [..., N, N]."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..engine import host
+from ..errors import UnsupportedError
+from ..schema import PRIMITIVE, op
+from .elementwise import where
+from .factor import adjoint, identity_like, matrix, svd, triangle
+from .layout import conj
+from .rules import promote
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+def _system(name: str, a: Tensor, b: Tensor) -> None:
+    matrix(name, a, square=True)
+    matrix(name, b)
+    if a.shape[:-1] != b.shape[:-1]:
+        raise ValueError(
+            f"{name}: {tuple(a.shape)} and {tuple(b.shape)} must have equal leading sizes"
+        )
+
+
+@op("solve", PRIMITIVE)
+def solve(a: Tensor, b: Tensor) -> Tensor:
+    """x with a x = b. a [..., N, N], b [..., N, K]. ValueError when run, if a is singular."""
+    a, b = promote(a, b)
+    _system("solve", a, b)
+    return host.emit("solve", [a, b], [(tuple(b.shape), b.dtype)], {})[0]
+
+
+@solve.pullback(saves="a out")
+def _(ctx, a, b):
+    def back(g):
+        gb = solve(adjoint(a), g)
+        return -gb @ adjoint(ctx.out) if ctx.needs[0] else None, gb
+
+    return back
+
+
+@op("solve_triangular", PRIMITIVE)
+def solve_triangular(a: Tensor, b: Tensor, upper, unit=False) -> Tensor:
+    """x with t x = b, t the upper or lower triangle of a; with `unit` its diagonal counts as 1."""
+    a, b = promote(a, b)
+    _system("solve_triangular", a, b)
+    attrs = {"upper": bool(upper), "unit": bool(unit)}
+    return host.emit("solve_triangular", [a, b], [(tuple(b.shape), b.dtype)], attrs)[0]
+
+
+@solve_triangular.pullback(saves="a out")
+def _(ctx, a, b, upper, unit):
+    def back(g):
+        gb = solve_triangular(adjoint(a), g, not upper, unit)
+        if not ctx.needs[0]:
+            return None, gb
+        return triangle(-gb @ adjoint(ctx.out), upper, 1 if unit else 0), gb
+
+    return back
+
+
+@op("slogdet", PRIMITIVE)
+def slogdet(a: Tensor) -> tuple[Tensor, Tensor]:
+    """(sign, log |det a|), [...] each; a singular matrix gives 0 and -inf."""
+    matrix("slogdet", a, square=True)
+    lead = tuple(a.shape[:-2])
+    outputs: list[Any] = [(lead, a.dtype), (lead, a.dtype.to_real())]
+    return tuple(host.emit("slogdet", [a], outputs, {}))
+
+
+@slogdet.pullback(saves="a")
+def _(ctx, a):
+    def back(g_sign, g):
+        if g_sign is not None and a.dtype.is_complex:
+            raise UnsupportedError(
+                "slogdet: the sign of a complex determinant has no gradient here"
+            )
+        if g is None:
+            return a * 0  # the sign of a real one is constant
+        return g.unsqueeze(-1).unsqueeze(-1) * adjoint(inverse(a))
+
+    return back
+
+
+def inverse(a: Tensor) -> Tensor:
+    """x with a x = 1."""
+    return solve(a, identity_like(a).expand(a.shape))
+
+
+@op("det", fusable=False)
+def det(a: Tensor) -> Tensor:
+    """The determinant of a [..., N, N]."""
+    sign, log = slogdet(a)
+    return sign * log.exp()
+
+
+@det.pullback(saves="a")
+def _(ctx, a):
+    def back(g):  # cofactors from singular values, so that singular matrices have them too
+        u, s, vh = svd(a)
+        n = s.shape[-1]
+        others = where(identity_like(s) == 1, 1.0, s.unsqueeze(-2).expand(*s.shape, n)).prod(-1)
+        turn = conj(slogdet(u.detach())[0] * slogdet(vh.detach())[0])
+        cofactors = (u * others.unsqueeze(-2)) @ vh
+        return (g * turn).unsqueeze(-1).unsqueeze(-1) * cofactors
+
+    return back
+
+
+@op("pinv", fusable=False)
+def pinv(a: Tensor, rtol) -> Tensor:
+    """The Moore-Penrose inverse [..., N, M] of a [..., M, N].
+
+    Singular values up to rtol times the largest count as 0.
+    """
+    u, s, vh = svd(a)
+    if not s.numel():
+        return adjoint(a)
+    kept = s > s.amax(-1, True) * rtol
+    inverse_s = where(kept, 1 / where(kept, s, 1.0), 0.0)
+    return (adjoint(vh) * inverse_s.unsqueeze(-2)) @ adjoint(u)
+
+
+@pinv.pullback(saves="a out")
+def _(ctx, a, rtol):
+    def back(g):  # (Golub and Pereyra, 1973)
+        p = ctx.out
+        ph, gh = adjoint(p), adjoint(g)
+        out = -ph @ g @ ph
+        out = out + (gh - a @ (p @ gh)) @ (p @ ph)
+        return out + (ph @ p) @ (gh - (gh @ p) @ a)
+
+    return back
