@@ -11,7 +11,8 @@ struct PlanHandle {
   PlanPtr plan;
 };
 
-// None: absent. (index, tensor): a slot, or the scalar -1 - index if negative.
+// None: absent. (index, tensor, base): a slot and the value's place in it in bytes, or the scalar
+// -1 - index if negative.
 Operand operand(py::handle h) {
   Operand o;
   if (h.is_none()) {
@@ -23,7 +24,7 @@ Operand operand(py::handle h) {
   TensorObject* t = tensor_arg(pair[1]);
   o.kind = index < 0 ? Operand::SCALAR : Operand::SLOT;
   o.index = index < 0 ? -1 - index : index;
-  o.offset = index < 0 ? 0 : t->offset;
+  o.offset = index < 0 ? 0 : t->offset + pair[2].cast<int64_t>();
   o.meta = meta_ref(t->meta);
   o.flags = t->flags & (PARAM | VIEW_COPY);
   return o;

@@ -220,9 +220,11 @@ class Compiled:
             else:
                 grads.append((tensor, grad))
         saved = {name: PASSES[name](capture, outputs) for name in self.passes}
-        plan = build(capture, tuple(outputs))
+        native = all(node.function is None for node in capture.nodes)
+        replays = capture.device.core.strided and native
+        plan = build(capture, tuple(outputs), arena=replays)
         replay = None
-        if capture.device.core.strided and all(node.function is None for node in capture.nodes):
+        if replays:
             replay = _core.Replay(plan, capture.captured, kept)
             grads = [(t, replay.kept(g) if isinstance(g, int) else g) for t, g in grads]
         seconds = time.perf_counter() - begin

@@ -5,22 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _core
+from .arena import in_arena
 from .trace import Trace
 
 _MOST_WASTE = 1.25  # a free block serves a smaller value up to this ratio
 
 
-def build(trace: Trace, out: Any) -> _core.Plan:
-    """The plan that runs the trace and returns `out`: a symbolic tensor, a tuple, or None."""
+def build(trace: Trace, out: Any, *, arena: bool = False) -> _core.Plan:
+    """The plan that runs the trace and returns `out`: a symbolic tensor, a tuple, or None.
+
+    With `arena` all memory that does not leave the plan is one block, laid out by liveness: for
+    plans that are replayed and keep it.
+    """
     returns_tuple = isinstance(out, tuple)
     outs = list(out) if returns_tuple else [] if out is None else [out]
     outs = [trace.materialize(t) if t._slot < 0 else t for t in outs]
-    slots, blocks = _place(trace, outs)
+    offsets: dict[int, int] = {}
+    if arena:
+        slots, blocks, offsets = in_arena(trace, outs)
+    else:
+        slots, blocks = _place(trace, outs)
 
-    def operand(t: Any) -> tuple[int, Any] | None:
+    def operand(t: Any) -> tuple[int, Any, int] | None:
         if t is None:
             return None
-        return (t._slot if t._slot < 0 else slots[t._slot], t)
+        if t._slot < 0:
+            return (t._slot, t, 0)
+        return (slots[t._slot], t, offsets.get(t._slot, 0))
 
     steps = [
         (
