@@ -100,6 +100,14 @@ def train(
         typer.Option("--resume", help="Go on from the checkpoint in this directory."),
     ] = None,
     fallback: Fallback = None,
+    compiled: Annotated[
+        bool,
+        typer.Option("--compile/--no-compile", help="Run each step as one plan, or op by op."),
+    ] = True,
+    precision: Annotated[
+        str,
+        typer.Option("--precision", help="full, or bf16: matrix products in bfloat16."),
+    ] = "full",
 ) -> int:
     """Train a model, then print what it writes.
 
@@ -131,6 +139,8 @@ def train(
             save_every=save_every,
             resume=resume,
             fallback=fallback,
+            compiled=compiled,
+            precision=precision,
         )
     )
 

@@ -36,6 +36,8 @@ class Options:
     save_every: int
     resume: Path | None
     fallback: str | None
+    compiled: bool
+    precision: str
 
 
 def train(options: Options) -> int:
@@ -46,12 +48,14 @@ def train(options: Options) -> int:
         run = _resume(recipe, options, options.resume)
     else:
         run = _start(recipe, options)
+    run.run_steps(compiled=options.compiled, precision=options.precision)
     out = options.out or _directory(options.resume)
     dtype = next(run.model.parameters()).dtype
     size = sum(param.numel() for param in run.model.parameters())
     source = options.data or "the data that ships with it"
     print(
-        f"{options.model}: {size:,} parameters, {dtype.name} on {run.device}, "
+        f"{options.model}: {size:,} parameters, {dtype.name}"
+        f"{' with products in bfloat16' if options.precision == 'bf16' else ''} on {run.device}, "
         f"seed {run.seed}, trained on {source}",
         flush=True,
     )
@@ -160,4 +164,6 @@ def _directory(path: Path | None) -> Path | None:
 def _resume_command(options: Options, out: Path) -> str:
     parts = ["vidya train", options.model, f"--resume {out}"]
     parts += [f"--data {options.data}"] if options.data else []
+    parts += [f"--precision {options.precision}"] if options.precision != "full" else []
+    parts += [] if options.compiled else ["--no-compile"]
     return " ".join(parts)

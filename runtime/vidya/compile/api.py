@@ -21,8 +21,8 @@ from .pipeline import PASSES
 from .tree import flatten, unflatten
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_MOST_PLANS = 32
-_CHURN = 8
+_MOST_PLANS = 64
+_CHURN = 32
 
 
 class RecompileWarning(UserWarning):
@@ -159,7 +159,8 @@ class Compiled:
     def _fixed_leaves(self, args: tuple) -> set[int]:
         if not self.static:
             return set()
-        fixed, at = set(), 0
+        fixed: set[int] = set()
+        at = 0
         for i, arg in enumerate(args):
             n = len(flatten(arg)[0])
             if i in self.static:
@@ -282,7 +283,7 @@ def _device_of(function: Callable) -> device:
     owner = getattr(function, "__self__", None)
     for value in (owner, *(cell.cell_contents for cell in cells)):
         if isinstance(value, _core.TensorBase):
-            return value.device  # type: ignore[attr-defined]
+            return value.device
         if hasattr(value, "parameters"):
             first = next(iter(value.parameters()), None)
             if first is not None:

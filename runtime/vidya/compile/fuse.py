@@ -138,9 +138,9 @@ def fuse(trace: Trace, outputs: list[Any]) -> int:
             for t in trace.nodes[i].outputs
             if t._slot in pinned or used_by.get(t._slot, set()) - members
         ]
-        node = _fused(trace, group, leaving)
-        if node is not None:
-            replaced[group.members[-1]] = node
+        fused = _fused(trace, group, leaving)
+        if fused is not None:
+            replaced[group.members[-1]] = fused
             dropped |= members
     trace.nodes[:] = [
         replaced.get(i, node)
@@ -183,9 +183,10 @@ def _group(trace: Trace) -> list[Group]:
     for i, node in enumerate(trace.nodes):
         ins, outs = set(slots(node.inputs)), set(slots(node.outputs))
         types = _fusable(node)
-        single = types is not None and all(many[s] == 1 for s in outs)
+        if any(many[s] != 1 for s in outs):
+            types = None
         home: Group | None = None
-        if single:
+        if types is not None:
             shape = node.outputs[0].shape
             for group in reversed(open_):
                 fits = group.shape == shape and group.types is types and _fits(group, node)
@@ -197,7 +198,7 @@ def _group(trace: Trace) -> list[Group]:
         open_ = [g for g in open_ if g.members]
         for group in [g for g in open_ if g is not home and (g.made & ins or g.reads & outs)]:
             close(group)
-        if not single:
+        if types is None:
             continue
         if home is None:
             home = Group(node.outputs[0].shape, types)

@@ -13,6 +13,8 @@ from random import Random
 from typing import Any
 
 from .. import dtypes, random
+from ..compile import compile
+from ..engine.autocast import autocast
 from ..engine.autograd import no_grad
 from ..engine.device import default_device
 from ..engine.device import device as Device
@@ -20,6 +22,7 @@ from ..errors import CheckpointError, ConfigError, TrainingError
 from ..io import load_checkpoint, save_checkpoint
 from ..nn import Module
 from ..optim import Optimizer
+from ..tensor import Tensor
 from .recipe import Recipe
 from .settings import from_saved
 
@@ -64,6 +67,22 @@ class Run:
 
     def __post_init__(self) -> None:
         self._base_lrs = [group["lr"] for group in self.optimizer.param_groups]
+        self.run_steps()
+
+    def run_steps(self, *, compiled: bool = True, precision: str = "full") -> None:
+        """How steps are computed from now on.
+
+        compiled: as one plan each, replayed; else op by op. precision "bf16": products in bfloat16,
+        parameters and their gradients in their own dtype. Other roundings, so other last digits.
+        """
+        if precision not in ("full", "bf16"):
+            raise ConfigError(f'precision is "full" or "bf16", not {precision!r}')
+
+        def update(batch: Any) -> Tensor:
+            with autocast(dtypes.bfloat16, enabled=precision == "bf16"):
+                return self.recipe.update(self.config, self.model, self.optimizer, batch)
+
+        self._update = compile(update) if compiled else update
 
     @classmethod
     def start(
@@ -143,7 +162,7 @@ class Run:
         for group, base in zip(self.optimizer.param_groups, self._base_lrs, strict=True):
             group["lr"] = base * factor
         batch = self.recipe.batch(self.config, self.data, self.step, self.rng, self.device)
-        loss = self.recipe.update(self.config, self.model, self.optimizer, batch).item()
+        loss = self._update(batch).item()
         self.step += 1
         if not math.isfinite(loss):
             raise TrainingError(
