@@ -5,7 +5,7 @@
 namespace vidya {
 
 constexpr int kMaxParams = 24;
-constexpr int kMaxTensors = 128;
+constexpr int kMaxTensors = 1024;
 
 struct Param {
   enum Kind : uint8_t {
