@@ -203,7 +203,18 @@ from .ops.sets import *  # noqa: E402, F403
 from .ops.shape import *  # noqa: E402, F403
 from .ops.softmax import log_softmax, softmax  # noqa: E402
 from .ops.sort import argsort, sort, topk  # noqa: E402
-from .ops.special import *  # noqa: E402, F403
+from .ops.special import (  # noqa: E402
+    digamma,
+    erfinv,
+    i0,
+    lgamma,
+    logaddexp,
+    logaddexp2,
+    logit,
+    polygamma,
+    sinc,
+    xlogy,
+)
 from .ops.statistics import *  # noqa: E402, F403
 from .ops.strided import *  # noqa: E402, F403
 from .ops.windows import *  # noqa: E402, F403
@@ -234,7 +245,21 @@ _core.set_callbacks(
     cast,
 )
 
-_LAZY = {"fft", "nn", "optim", "io", "data", "train", "generate", "autograd", "testing", "cli"}
+_LAZY = {
+    "fft",
+    "linalg",
+    "utils",
+    "nn",
+    "optim",
+    "io",
+    "special",
+    "data",
+    "train",
+    "generate",
+    "autograd",
+    "testing",
+    "cli",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,8 @@ DIFFERENCES = {
     "sign": "sign(NaN) is NaN here and in NumPy, 0 in PyTorch",
     "getitem_reversed": "PyTorch's slices have no negative steps",
 }
+# In this dtype only.
+IN_DTYPE = {("polygamma", "float64"): "PyTorch's trigamma has nine digits"}
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 HALF_BUILT = {"uint16", "uint32", "uint64"}  # PyTorch has the dtypes, but few ops for them
 
@@ -45,7 +47,7 @@ def test_pytorch_passes_the_row(name):
     case = CASES[name]
     fn = case.function("torch")
     for kind in case.dtypes():
-        if kind.name in HALF_BUILT:
+        if kind.name in HALF_BUILT or (name, kind.name) in IN_DTYPE:
             continue
         for sample in checks.samples_of(case, kind):
             checks.check_forward(case, fn, sample, kind, place, lambda k: _BASE.get(k.name, EXACT))

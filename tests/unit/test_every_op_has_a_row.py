@@ -12,6 +12,8 @@ ROWS = {
     "complex_view": "view_as_complex",
     "copy": "clone",
     "cross_entropy_rows": "nn.functional.cross_entropy",
+    "median_all": "median",
+    "nanmedian_all": "nanmedian",
     "rdiv": "number_div",
     "real_view": "view_as_real",
     "rpow": "number_pow",

@@ -31,7 +31,7 @@ def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor
     n = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
     first = movedim(x, (a, b), (-2, -1))
     if n == 0:
-        return first.narrow(-2, 0, 0).narrow(-1, 0, min(1, columns)).sum(-1)
+        return first.narrow(-2, 0, 0).narrow(-1, 0, 0).reshape((*first.shape[:-2], 0))
     first = first.narrow(-2, max(-offset, 0), n).narrow(-1, max(offset, 0), n)
     if first.device.core.strided:
         strides = (*first.strides[:-2], first.strides[-2] + first.strides[-1])

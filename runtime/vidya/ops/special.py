@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from ..dtypes import FLOAT, float64
 from ..schema import op
-from .elementwise import abs, clamp, erf, isnan, log, maximum, needs, round, where
-from .rules import Operand, as_floating, promote
+from .elementwise import abs, cast, clamp, erf, isnan, log, maximum, needs, round, where
+from .rules import Operand, accumulation, as_floating, promote
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -24,8 +24,18 @@ __all__ = [
 
 
 def _floating(name: str, x: Tensor) -> Tensor:
+    """x as floats, low precision as float32: these have too many steps to round at each."""
     needs(name, x, (0, 1, 2, 3), "real numbers")
-    return x if x.dtype.category >= FLOAT else as_floating(x)
+    if x.dtype.category < FLOAT:
+        return as_floating(x)
+    wide = accumulation(x.dtype)
+    return x if x.dtype is wide else cast(x, wide)
+
+
+def _narrowed(y: Tensor, x: Tensor) -> Tensor:
+    """The result in x's own precision."""
+    low = x.dtype.category == FLOAT and x.dtype is not y.dtype
+    return cast(y, x.dtype) if low else y
 
 
 def expit(x: Tensor) -> Tensor:
@@ -36,10 +46,10 @@ def expit(x: Tensor) -> Tensor:
 @op("logit", fusable=False)
 def logit(x: Tensor, eps=None) -> Tensor:
     """log(x / (1 - x)), with x first limited to [eps, 1 - eps] if eps is given."""
-    x = _floating("logit", x)
+    given, x = x, _floating("logit", x)
     if eps is not None:
         x = clamp(x, eps, 1 - eps)
-    return log(x / (1 - x))
+    return _narrowed(log(x / (1 - x)), given)
 
 
 @op("sinc", fusable=False)
@@ -125,7 +135,7 @@ def erfinv(x: Tensor) -> Tensor:
 
     Giles' single-precision approximation (2010), in float64 with two steps of Newton's.
     """
-    x = _floating("erfinv", x)
+    given, x = x, _floating("erfinv", x)
     w = -log((1 - x) * (1 + x))
     centre, tail = _horner(w - 2.5, _CENTRE), _horner(w.sqrt() - 3, _TAIL)
     y = where(w < 5, centre, tail) * x
@@ -133,7 +143,7 @@ def erfinv(x: Tensor) -> Tensor:
         for _ in range(2):
             y = y - (erf(y) - x) / ((-(y * y)).exp() * (2 / math.sqrt(math.pi)))
     ends = where(x == 1, math.inf, where(x == -1, -math.inf, math.nan))
-    return where(abs(x) < 1, y, ends)
+    return _narrowed(where(abs(x) < 1, y, ends), given)
 
 
 @erfinv.pullback(saves="out")
@@ -151,7 +161,7 @@ _SHIFT = 10  # from there on the asymptotic series have 16 digits
 @op("lgamma")
 def lgamma(x: Tensor) -> Tensor:
     """log |gamma(x)|, by Stirling's series; infinite at 0, -1, -2 ..."""
-    x = _floating("lgamma", x)
+    given, x = x, _floating("lgamma", x)
     mirrored = x < 0.5
     y = where(mirrored, 1 - x, x)
     small = y < _SHIFT
@@ -163,7 +173,7 @@ def lgamma(x: Tensor) -> Tensor:
     value = (s - 0.5) * log(s) - s + (series + 0.5 * math.log(2 * math.pi)) - log(product)
     sine = ((x - round(x)) * math.pi).sin()
     value = where(mirrored, math.log(math.pi) - log(abs(sine)) - value, value)
-    return where(abs(x) == math.inf, math.inf, value)
+    return _narrowed(where(abs(x) == math.inf, math.inf, value), given)
 
 
 @lgamma.pullback
@@ -174,7 +184,7 @@ def _(ctx, x):
 @op("digamma")
 def digamma(x: Tensor) -> Tensor:
     """The derivative of lgamma; -inf at 0 (inf at -0.0), NaN at -1, -2 ..."""
-    x = _floating("digamma", x)
+    given, x = x, _floating("digamma", x)
     mirrored = x < 0.5
     y = where(mirrored, 1 - x, x)
     total = y * 0
@@ -186,7 +196,8 @@ def digamma(x: Tensor) -> Tensor:
     turned = (x - round(x)) * math.pi
     value = where(mirrored, value - math.pi / turned.tan(), value)
     value = where(x == math.inf, math.inf, value)
-    return where((x < 0) & (x == round(x)), math.nan, where(x == 0, -1 / x, value))
+    value = where((x < 0) & (x == round(x)), math.nan, where(x == 0, -1 / x, value))
+    return _narrowed(value, given)
 
 
 @digamma.pullback
@@ -200,7 +211,7 @@ _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
 @op("polygamma")
 def _polygamma(x: Tensor, n) -> Tensor:
     """The n-th derivative of digamma at x, n >= 1, by Euler and Maclaurin's sum."""
-    x = _floating("polygamma", x)
+    given, x = x, _floating("polygamma", x)
     s = n + 1
     mirrored = x < 0.5 if n == 1 else x != x
     y = where(mirrored, 1 - x, x) if n == 1 else x
@@ -216,9 +227,9 @@ def _polygamma(x: Tensor, n) -> Tensor:
         power = power / (a * a)
     value = total * ((-1.0) ** (n + 1) * math.factorial(n))
     if n > 1:
-        return value
+        return _narrowed(value, given)
     sine = ((x - round(x)) * math.pi).sin()
-    return where(mirrored, (math.pi / sine) ** 2 - value, value)
+    return _narrowed(where(mirrored, (math.pi / sine) ** 2 - value, value), given)
 
 
 @_polygamma.pullback
@@ -258,7 +269,7 @@ def _bessel(x: Tensor, order: int) -> Tensor:
 @op("i0")
 def i0(x: Tensor) -> Tensor:
     """The modified Bessel function of order 0."""
-    return _bessel(_floating("i0", x), 0)
+    return _narrowed(_bessel(_floating("i0", x), 0), x)
 
 
 @i0.pullback
@@ -269,9 +280,9 @@ def _(ctx, x):
 @op("i1")
 def i1(x: Tensor) -> Tensor:
     """The modified Bessel function of order 1, the derivative of i0."""
-    x = _floating("i1", x)
+    given, x = x, _floating("i1", x)
     value = _bessel(x, 1)
-    return where(x < 0, -value, value)
+    return _narrowed(where(x < 0, -value, value), given)
 
 
 @i1.pullback(saves="x out")

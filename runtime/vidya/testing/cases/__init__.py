@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..case import CASES, Case
 from . import (  # noqa: F401
+    activation,
+    arrange,
     attention,
     binary,
     convert,
@@ -12,8 +14,14 @@ from . import (  # noqa: F401
     linalg,
     loss,
     nn,
+    pointwise,
+    products,
     reduce,
+    scatter,
+    sets,
     sort,
+    special,
+    statistics,
     unary,
 )
 

@@ -1,0 +1,26 @@
+"""vidya.special: special functions under the names of torch.special."""
+
+from __future__ import annotations
+
+from .ops.elementwise import erf, erfc, exp2, expm1, log1p
+from .ops.reduce import logsumexp
+from .ops.softmax import log_softmax, softmax
+from .ops.special import (
+    digamma,
+    erfinv,
+    expit,
+    i0,
+    i1,
+    lgamma,
+    logit,
+    polygamma,
+    sinc,
+    xlogy,
+)
+
+gammaln, psi = lgamma, digamma
+
+__all__ = [
+    "digamma", "erf", "erfc", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0", "i1", "log1p",
+    "log_softmax", "logit", "logsumexp", "polygamma", "psi", "sinc", "softmax", "xlogy",
+]  # fmt: skip
