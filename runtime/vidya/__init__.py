@@ -232,7 +232,7 @@ from .random import (  # noqa: E402
     set_rng_state,
 )
 
-from .sampling import bernoulli, multinomial, normal, poisson, randint_like  # noqa: E402, isort: skip
+from .distributions import bernoulli, multinomial, normal, poisson, randint_like  # noqa: E402, isort: skip
 
 grad = _engine_autograd.grad
 

@@ -66,7 +66,7 @@ class Methods:
     prelu, hardshrink = rectifiers.prelu, rectifiers.hardshrink
 
     def polygamma(self, n: int) -> Tensor:
-        return special.polygamma(n, self)  # type: ignore[arg-type]
+        return special.polygamma(n, self)
 
     # reductions and scans
     var, std, median, nanmedian = (
@@ -115,10 +115,10 @@ class Methods:
     )
 
     def view_as(self, other: Tensor) -> Tensor:
-        return layout.view(self, other.shape)  # type: ignore[arg-type]
+        return layout.view(self, other.shape)
 
     def reshape_as(self, other: Tensor) -> Tensor:
-        return layout.reshape(self, other.shape)  # type: ignore[arg-type]
+        return layout.reshape(self, other.shape)
 
     # index
     scatter, scatter_reduce, take = _scatter.scatter, _scatter.scatter_reduce, _scatter.take
@@ -211,28 +211,28 @@ class InPlace:
         """Overwrite with numbers of the normal distribution."""
         from .random import randn_like
 
-        drawn = randn_like(self, generator=generator) * std + mean  # type: ignore[arg-type]
-        return _indexing.assign("normal_", self, drawn)  # type: ignore[arg-type]
+        drawn = randn_like(self, generator=generator) * std + mean
+        return _indexing.assign("normal_", self, drawn)
 
     def uniform_(self, from_: float = 0, to: float = 1, *, generator: Any = None) -> Tensor:
         """Overwrite with numbers spread evenly over [from_, to)."""
         from .random import rand_like
 
-        drawn = rand_like(self, generator=generator) * (to - from_) + from_  # type: ignore[arg-type]
-        return _indexing.assign("uniform_", self, drawn)  # type: ignore[arg-type]
+        drawn = rand_like(self, generator=generator) * (to - from_) + from_
+        return _indexing.assign("uniform_", self, drawn)
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         """Overwrite with 1 at probability p, else 0."""
-        from .sampling import coins
+        from .distributions import coins
 
-        return _indexing.assign("bernoulli_", self, coins(self, p, generator))  # type: ignore[arg-type]
+        return _indexing.assign("bernoulli_", self, coins(self, p, generator))
 
     def exponential_(self, lambd: float = 1, *, generator: Any = None) -> Tensor:
         """Overwrite with numbers of the exponential distribution of that rate."""
         from .random import rand_like
 
-        drawn = (1 - rand_like(self, generator=generator)).log() / -lambd  # type: ignore[arg-type]
-        return _indexing.assign("exponential_", self, drawn)  # type: ignore[arg-type]
+        drawn = (1 - rand_like(self, generator=generator)).log() / -lambd
+        return _indexing.assign("exponential_", self, drawn)
 
 
 for _module, _names in _TABLE.items():
