@@ -35,6 +35,7 @@ Device::Device(int threads)
   add_norm(table);
   add_loss(table);
   add_optim(table);
+  add_attention(table);
 }
 
 namespace {

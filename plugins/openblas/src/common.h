@@ -157,6 +157,8 @@ void add_softmax(sdk::Table<Make>&);
 void add_norm(sdk::Table<Make>&);
 void add_loss(sdk::Table<Make>&);
 void add_optim(sdk::Table<Make>&);
+void add_attention(sdk::Table<Make>&);
+void add_attention_backward(sdk::Table<Make>&);
 
 }  // namespace vob
 

@@ -40,6 +40,8 @@ struct SgdStep {
   bool nesterov, first, buffered;
 };
 
+struct AttentionLoops;
+
 struct Simd {
   Loop unary[2][kUnaryOps];
   Loop binary[2][kBinaryOps];
@@ -125,6 +127,7 @@ struct Simd {
                 int64_t n, const SgdStep&);
   /* Whole Philox blocks: 4 * blocks words, the first with counter (counter, 0). */
   void (*philox)(uint32_t* out, uint64_t key, uint64_t counter, int64_t blocks);
+  const AttentionLoops* attention;
 };
 
 const Simd* simd_baseline();

@@ -14,6 +14,7 @@ void fill_rows(Simd&);
 void fill_norm(Simd&);
 void fill_gemv(Simd&);
 void fill_optim(Simd&);
+void fill_attention(Simd&);
 
 }  // namespace VOB_ISA
 }  // namespace vob
