@@ -3,6 +3,7 @@
 from ..nn.utils import clip_grad_norm_, clip_grad_value_
 from . import lr_scheduler, schedules
 from .adam import Adam, AdamW
+from .muon import Muon
 from .optimizer import Optimizer
 from .sgd import SGD
 
@@ -10,6 +11,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Muon",
     "Optimizer",
     "clip_grad_norm_",
     "clip_grad_value_",

@@ -86,10 +86,10 @@ class Optimizer:
     # through these.
 
     @staticmethod
-    def _zeros(param: Tensor) -> Tensor:
+    def _zeros(param: Tensor, shape: tuple[int, ...] | None = None) -> Tensor:
         """State for a parameter: real memory, also while a step is traced."""
         with untraced():
-            zeros = param.detach().new_zeros(param.shape)
+            zeros = param.detach().new_zeros(param.shape if shape is None else shape)
         zeros._keep = True
         return zeros
 
