@@ -62,7 +62,7 @@ def tensor(
 def as_tensor(data: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor; a tensor that fits already, or host memory, is not copied."""
     if isinstance(data, _core.TensorBase):
-        return data.to(dtype=dtype, device=device)  # type: ignore[attr-defined]
+        return data.to(dtype=dtype, device=device)
     target = Device(device) if device is not None else default_device()
     if isinstance(data, np.ndarray) and target.core.host_memory and dtype is None:
         return from_numpy(data, device=target)

@@ -130,7 +130,9 @@ def _dims(name: str, x: Tensor, s: Sizes, dim: Any) -> tuple[list[int], list[int
         raise ValueError(f"{name}: dim {tuple(dim)} names a dim twice")
     if s is not None and len(s) != len(axes):
         raise ValueError(f"{name}: s {tuple(s)} must have one size per dim {tuple(dim)}")
-    sizes = [None if v == -1 else v for v in s] if s is not None else [None] * len(axes)
+    sizes: list[int | None] = [None] * len(axes)
+    if s is not None:
+        sizes = [None if v == -1 else v for v in s]
     return axes, sizes
 
 

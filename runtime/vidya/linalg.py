@@ -208,7 +208,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
         A, n = inv(A), -n
     if n == 0:
         return _factor.identity_like(A).expand(A.shape).clone()
-    out = None
+    out: Any = None
     while n:
         if n & 1:
             out = A if out is None else out @ A

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,7 @@ class Tensor(_core.TensorBase, Methods, InPlace):
     __or__ = __ror__ = elementwise.bitwise_or
     __xor__ = __rxor__ = elementwise.bitwise_xor
     __lshift__, __rshift__ = elementwise.bitwise_left_shift, elementwise.bitwise_right_shift
-    __eq__, __ne__ = compare.eq, compare.ne  # type: ignore[assignment]
+    __eq__, __ne__ = compare.eq, compare.ne
     __lt__, __le__, __gt__, __ge__ = compare.lt, compare.le, compare.gt, compare.ge
     __hash__ = object.__hash__
 
@@ -379,7 +380,7 @@ class Tensor(_core.TensorBase, Methods, InPlace):
 
     # ---- like this one ----
 
-    def new_full(self, size: Sequence[int], value: Any, dtype: Any = None) -> Tensor:
+    def new_full(self, size: Sequence[builtins.int], value: Any, dtype: Any = None) -> Tensor:
         type_ = self.dtype if dtype is None else dtypes.as_dtype(dtype)
         return create.full(tuple(size), value, type_, self.device)
 
@@ -395,13 +396,13 @@ class Tensor(_core.TensorBase, Methods, InPlace):
 
     # ---- to the host ----
 
-    def size(self, dim: int | None = None) -> Any:
+    def size(self, dim: builtins.int | None = None) -> Any:
         return self.shape if dim is None else self.shape[dim]
 
     def dim(self) -> Any:
         return self.ndim
 
-    def stride(self, dim: int | None = None) -> Any:
+    def stride(self, dim: builtins.int | None = None) -> Any:
         return self.strides if dim is None else self.strides[dim]
 
     def element_size(self) -> Any:

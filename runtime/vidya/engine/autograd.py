@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ContextDecorator
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from .. import _core, schema
@@ -19,18 +20,28 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-class set_grad_enabled(ContextDecorator):
+class set_grad_enabled:
     """Record gradients or not: as a call, a context manager or a decorator; per thread."""
 
     def __init__(self, mode: bool) -> None:
         self.mode = bool(mode)
-        self.before: list[bool] = [_core.set_grad_enabled(self.mode)]
+        self.before = _core.set_grad_enabled(self.mode)
 
     def __enter__(self) -> None:
         _core.set_grad_enabled(self.mode)
 
     def __exit__(self, *_: Any) -> None:
-        _core.set_grad_enabled(self.before[-1])
+        _core.set_grad_enabled(self.before)
+
+    def __call__(self, function: Callable) -> Callable:
+        self.__exit__()  # a decorator says nothing about the code around it
+
+        @wraps(function)
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            with set_grad_enabled(self.mode):
+                return function(*args, **kwargs)
+
+        return inside
 
 
 class _mode(ContextDecorator):
@@ -45,8 +56,8 @@ class _mode(ContextDecorator):
     def __exit__(self, *_: Any) -> None:
         _core.set_grad_enabled(self.before.pop())
 
-    def __call__(self, function: Callable) -> Callable:
-        return super().__call__(function)
+    def _recreate_cm(self) -> _mode:
+        return type(self)()  # calls of a decorated function may be in several threads
 
 
 class no_grad(_mode):
@@ -124,8 +135,9 @@ class _Backward:
     def _give(self, edge: Any, index: int, grad: Tensor) -> None:
         """Add a gradient to one output of a node, or to a leaf."""
         if isinstance(edge, _core.TensorBase):
-            known = self.leaves.get(id(edge))
-            self.leaves[id(edge)] = (edge, grad if known is None else known[1] + grad)
+            leaf: Any = edge
+            known = self.leaves.get(id(leaf))
+            self.leaves[id(edge)] = (leaf, grad if known is None else known[1] + grad)
             return
         entry = self.pending.get(id(edge))
         if entry is None:

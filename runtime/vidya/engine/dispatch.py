@@ -157,7 +157,8 @@ def python_kernel(trace: Trace, definition: schema.OpDef, args: list, metas: lis
     found = trace.device.kernels.find(definition.name, *args)
     if found is None:
         return None
-    where, tensors = [], []
+    where: list[tuple[Any, Any]] = []
+    tensors: list[Any] = []
     for param, arg in zip(definition.params, args, strict=True):
         if param.kind == schema.ATTRIBUTE or arg is None:
             where.append((None, arg))

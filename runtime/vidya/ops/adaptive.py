@@ -65,7 +65,8 @@ def adaptive_max_pool(x: Tensor, sizes) -> tuple[Tensor, Tensor]:
     flat = y.permute(tuple(order)).reshape((*x.shape[:lead], math.prod(longest), *sizes))
     best = argmax(flat, lead, True)
     values = flat.gather(lead, best).squeeze(lead)
-    place, found, scale = best.squeeze(lead), None, 1
+    place, scale = best.squeeze(lead), 1
+    found: Any = None
     for d in range(n - 1, -1, -1):
         k = place.remainder(longest[d])
         place = place.floor_divide(longest[d])

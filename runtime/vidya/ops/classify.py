@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .elementwise import maximum, where
 from .loss import cross_entropy_rows, linear_cross_entropy_rows
@@ -103,7 +103,7 @@ def cross_entropy(
         nll, _ = cross_entropy_rows(flat, target.reshape(-1), ignore_index)
         return _finish(nll.reshape(target.shape), target, ignore_index, reduction, input)
     log_p = log_softmax(rows, -1)
-    options = {"ignore_index": ignore_index, "reduction": reduction}
+    options: dict[str, Any] = {"ignore_index": ignore_index, "reduction": reduction}
     by_class = log_p if log_p.ndim < 3 else log_p.movedim(-1, 1)
     hard = nll_loss(by_class, target, weight, **options)
     if not label_smoothing:

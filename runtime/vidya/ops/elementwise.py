@@ -6,7 +6,7 @@ All of them broadcast, and promote their operands by PyTorch's rule. Shapes: [..
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..dtypes import FLOAT, as_dtype, bool_, int64
 from ..engine import trace as tracing
@@ -73,7 +73,10 @@ def mul(x: Operand, y: Operand) -> Tensor:
 
 @mul.pullback
 def _(ctx, x, y):
-    return lambda g: (g * conj_of(y) if ctx.needs[0] else None, g * conj_of(x) if ctx.needs[1] else None)
+    return lambda g: (
+        g * conj_of(y) if ctx.needs[0] else None,
+        g * conj_of(x) if ctx.needs[1] else None,
+    )
 
 
 def conj_of(x):
@@ -94,7 +97,9 @@ def div(x: Operand, y: Operand, rounding_mode=None) -> Tensor:
     if rounding_mode == "floor":
         return floor_divide(x, y)
     if rounding_mode != "trunc":
-        raise ValueError(f'div: rounding_mode must be None, "trunc" or "floor", not {rounding_mode!r}')
+        raise ValueError(
+            f'div: rounding_mode must be None, "trunc" or "floor", not {rounding_mode!r}'
+        )
     x, y = promote(x, y)
     quotient = elementwise("div", [x, y])
     return quotient if x.dtype.is_integer else trunc(quotient)
@@ -135,7 +140,11 @@ def _(ctx, x, y):
                 dx = g * where(y == 0, 0.0, conj_of(y * x ** (y - 1)))
         if ctx.needs[1]:
             log_x = log(x) if not isinstance(x, (int, float)) else _log_number(x)
-            zero = ctx.out * 0 if isinstance(x, (int, float)) else where((x == 0) & (y >= 0), 0.0, log_x)
+            zero = (
+                ctx.out * 0
+                if isinstance(x, (int, float))
+                else where((x == 0) & (y >= 0), 0.0, log_x)
+            )
             dy = g * conj_of(ctx.out * (log_x if isinstance(x, (int, float)) else zero))
         return dx, dy
 
@@ -405,7 +414,7 @@ def isnan(x: Tensor) -> Tensor:
     return elementwise("isnan", [x], bool_)
 
 
-def function(name: str, doc: str, derivative, saves: str):
+def function(name: str, doc: str, derivative, saves: str) -> Any:
     """A smooth function of one tensor; integers become floats. derivative(x, y) with y = f(x)."""
 
     def body(x: Operand) -> Tensor:
@@ -428,13 +437,13 @@ exp = function("exp", "e ** x.", lambda x, y: y, "out")
 expm1 = function("expm1", "e ** x - 1, exact near 0.", lambda x, y: y + 1, "out")
 log = function("log", "The natural logarithm.", lambda x, y: 1 / x, "x")
 log1p = function("log1p", "log(1 + x), exact near 0.", lambda x, y: 1 / (1 + x), "x")
-sin = function("sin", "The sine of x radians.", lambda x, y: cos(x), "x")
+sin = function("sin", "The sine of x radians.", lambda x, y: x.cos(), "x")
 cos = function("cos", "The cosine of x radians.", lambda x, y: -sin(x), "x")
 tan = function("tan", "The tangent of x radians.", lambda x, y: 1 + y * y, "out")
 asin = function("asin", "The angle whose sine is x.", lambda x, y: (1 - x * x) ** -0.5, "x")
 acos = function("acos", "The angle whose cosine is x.", lambda x, y: -((1 - x * x) ** -0.5), "x")
 atan = function("atan", "The angle whose tangent is x.", lambda x, y: 1 / (1 + x * x), "x")
-sinh = function("sinh", "The hyperbolic sine.", lambda x, y: cosh(x), "x")
+sinh = function("sinh", "The hyperbolic sine.", lambda x, y: x.cosh(), "x")
 cosh = function("cosh", "The hyperbolic cosine.", lambda x, y: sinh(x), "x")
 tanh = function("tanh", "The hyperbolic tangent.", lambda x, y: 1 - y * y, "out")
 asinh = function("asinh", "The inverse of sinh.", lambda x, y: (x * x + 1) ** -0.5, "x")

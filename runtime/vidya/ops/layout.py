@@ -235,7 +235,7 @@ def _(ctx, x, y, start, step):
 
 
 @op("slice_write_", IN_PLACE)
-def slice_write_(x: Tensor, y: Tensor, start, step) -> Tensor:
+def slice_write_(x: Tensor, y: Tensor, start, step) -> Tensor:  # type: ignore[return]
     """x[box] = y, in x's memory."""
     trace = tracing.current()
     y = cast_to(y, x.dtype)
@@ -253,7 +253,7 @@ def cat(tensors: Sequence[Tensor], dim=0) -> Tensor:
     """The tensors one after the other along `dim`; their other sizes agree."""
     if not tensors:
         raise ValueError("cat: needs at least one tensor")
-    xs = promote(*(t for t in tensors if t.shape != (0,)) or tensors)
+    xs = promote(*([t for t in tensors if t.shape != (0,)] or tensors))
     first = xs[0]
     if first.ndim == 0:
         raise ValueError("cat: 0-d tensors cannot be joined; use stack")

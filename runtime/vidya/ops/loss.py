@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..dtypes import int64
 from ..schema import op
@@ -129,7 +129,8 @@ def linear_cross_entropy_rows_backward(
     The logits are computed again, a chunk of rows at a time.
     """
     wide = accumulation(weight.dtype)
-    across, dxs, dw = weight.transpose(0, 1), [], None
+    across, dxs = weight.transpose(0, 1), []
+    dw: Any = None
     for at, n in _chunks(x.shape[0], weight.shape[0]):
         rows, end = x.narrow(0, at, n), lse.narrow(0, at, n)
         logits = rows @ across

@@ -70,7 +70,8 @@ def max_pool(
     flat = cut.reshape((*lead, math.prod(kernel), *counts))
     best = argmax(flat, len(lead), True)
     values = flat.gather(len(lead), best).squeeze(len(lead))
-    place, where_to, scale = best.squeeze(len(lead)), None, 1
+    place, scale = best.squeeze(len(lead)), 1
+    where_to: Any = None
     for d in range(n - 1, -1, -1):
         k = place.remainder(kernel[d])
         place = place.floor_divide(kernel[d])
@@ -229,11 +230,15 @@ def lp_pool_nd(name: str, n: int, input, norm_type, kernel_size, stride, ceil_mo
     return out.squeeze(0) if alone else out
 
 
-def lp_pool1d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:  # fmt: skip
+def lp_pool1d(
+    input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+) -> Tensor:
     """(sum of x^p)^(1/p) over windows of [N, C, L] or [C, L]."""
     return lp_pool_nd("lp_pool1d", 1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:  # fmt: skip
+def lp_pool2d(
+    input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+) -> Tensor:
     """(sum of x^p)^(1/p) over windows of [N, C, H, W] or [C, H, W]."""
     return lp_pool_nd("lp_pool2d", 2, input, norm_type, kernel_size, stride, ceil_mode)

@@ -38,7 +38,7 @@ def resize_linear(x: Tensor, dim, size, scale, align_corners, cubic=False) -> Te
     t = cast_to(source - low, wide).reshape(shape)
     at = cast_to(low, int64)
     taps = [(0, 1 - t), (1, t)] if not cubic else list(zip(range(-1, 3), _keys(t), strict=True))
-    out = None
+    out: Any = None
     for shift, weight in taps:
         part = cast_to(x.index_select(dim, clamp(at + shift, 0, n - 1)), wide) * weight
         out = part if out is None else out + part
@@ -74,8 +74,9 @@ def interpolate(
     """input [N, C, *S] at another size, or at its size times scale_factor.
 
     mode: "nearest", "nearest-exact", "area", and by the number of dims of S "linear" (1),
-    "bilinear" or "bicubic" (2), "trilinear" (3). align_corners: the corner elements stay where they
-    are, else the corners of the corner elements do. ValueError with antialias, which is not offered.
+    "bilinear" or "bicubic" (2), "trilinear" (3). align_corners: the corner elements stay where
+    they are, else the corners of the corner elements do. ValueError with antialias, which is not
+    offered.
     """
     n = input.ndim - 2
     if mode not in _MODES:

@@ -25,7 +25,7 @@ def kernel(
     return emit_primitive(op, list(inputs), [(tuple(shape), type_)], attrs)[0]
 
 
-def kernels(op: str, inputs: Sequence[Any], outputs: list, **attrs: Any) -> tuple[Tensor, ...]:
+def kernels(op: str, inputs: Sequence[Any], outputs: list, **attrs: Any) -> tuple[Any, ...]:
     """One kernel with several outputs, (shape, dtype) each."""
     return tuple(emit_primitive(op, list(inputs), outputs, attrs))
 

@@ -70,7 +70,7 @@ def squeeze(x: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     if dim is None:
         return reshape(x, tuple(s for s in x.shape if s != 1))
     named = dim if isinstance(dim, (tuple, list)) else (dim,)
-    drop = {wrap_dim("squeeze", d, x.ndim) for d in named}  # type: ignore[union-attr]
+    drop = {wrap_dim("squeeze", d, x.ndim) for d in named}
     return reshape(x, tuple(s for i, s in enumerate(x.shape) if i not in drop or s != 1))
 
 
