@@ -60,7 +60,7 @@ def check(device, q, k, v, mask=None, causal=False, window=0, with_lse=False, sc
     shape = (*q.shape[:-1], v.shape[-1])
     g = values(shape, dtype, 7, low=-1, high=1)
     g_lse = values(shape[:-1], F32, 8, low=-1, high=1) if with_lse else None
-    attrs = dict(causal=causal, scale=scale, window=window)
+    attrs = {"causal": causal, "scale": scale, "window": window}
     out, lse, dq, dk, dv = oracle(q, k, v, mask, g, causal, scale, window, g_lse)
     got, got_lse = device.run(
         _FORWARD, [q, k, v, mask], [(shape, dtype), (shape[:-1], F32)], **attrs
