@@ -1,5 +1,6 @@
 """vidya.autograd: gradients by hand, and ops with gradients of your own."""
 
+from .engine.anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 from .engine.autograd import (
     Handle,
     enable_grad,
@@ -15,10 +16,13 @@ __all__ = [
     "Context",
     "Function",
     "Handle",
+    "detect_anomaly",
     "enable_grad",
     "grad",
     "inference_mode",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "no_grad",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]

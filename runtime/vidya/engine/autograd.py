@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _core, schema
 from ..errors import AutogradError
+from . import anomaly
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -169,7 +170,12 @@ class _Backward:
         """Ask the node's pullback and pass the results on."""
         definition = node.op.definition
         back = definition.pullback_function(node, *node.arguments())
-        result = back(*grads)
+        if anomaly.enabled:
+            with anomaly.backward_of(node, grads) as found:
+                result = back(*grads)
+                found.append(result if isinstance(result, tuple) else (result,))
+        else:
+            result = back(*grads)
         if not self.retain:
             node.release()
         edges = node.edges()

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import _core, dtypes, schema
 from ..errors import UnsupportedError
-from . import fallback
+from . import anomaly, fallback
 from .build import build
 from .device import default_device, device
 from .trace import PREFERRED, NoKernel, Trace, recording, type_of
@@ -43,6 +43,8 @@ def resolve(op: Any, values: tuple) -> _core.Plan:
             raise UnsupportedError(_no_kernel(definition, args, trace, error)) from None
         for observe in observers:
             observe(definition, trace)
+        if anomaly.enabled and not trace.mutated:
+            anomaly.watch(definition, trace, out)
         return build(trace, out)
 
 
