@@ -22,6 +22,7 @@ Device::Device(int threads)
     : pool(threads), simd(choose_simd(std::getenv("VIDYA_SIMD"), &simd_name)) {
   if (simd && std::strcmp(simd_name, "avx512") == 0) bf16 = bf16_kernels();
   add_elementwise(table);
+  add_ewise(table);
   add_cast(table);
   add_copy(table);
   add_create(table);

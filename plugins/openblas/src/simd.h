@@ -22,10 +22,18 @@ using Loop = void (*)(void* out, const void* const* in, int64_t n);
       X(silu_backward) X(gelu_backward) X(gelu_tanh_backward)
 #define VOB_COMPARE_OPS(X) X(eq) X(ne) X(lt) X(le) X(gt) X(ge)
 
+/* What element-wise programs have besides; truth is 0 or 1 there.  In simd/ewise.cc. */
+#define VOB_EWISE_OPS(X)                                                                         \
+  X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(and) X(or) X(not) X(where) X(fma) X(fms) X(fnma)         \
+  X(round_bf16) X(round_f16) X(pow) X(fmod)
+
 #define VOB_ENUM(name) k_##name,
 enum UnaryOp { VOB_UNARY_OPS(VOB_ENUM) kUnaryOps };
 enum BinaryOp { VOB_BINARY_OPS(VOB_ENUM) kBinaryOps };
 enum CompareOp { VOB_COMPARE_OPS(VOB_ENUM) kCompareOps };
+#undef VOB_ENUM
+#define VOB_ENUM(name) k_e_##name,
+enum EwiseOp { VOB_EWISE_OPS(VOB_ENUM) kEwiseOps };
 #undef VOB_ENUM
 
 enum Float { kF32 = 0, kF64 = 1 };  // first index of the tables below
@@ -46,6 +54,7 @@ struct Simd {
   Loop unary[2][kUnaryOps];
   Loop binary[2][kBinaryOps];
   Loop compare[2][kCompareOps];  // to bool
+  Loop ewise[2][kEwiseOps];
 
   // 16-bit floats to and from float32, to nearest even
   void (*bf16_to_f32)(float*, const uint16_t*, int64_t);
