@@ -35,8 +35,10 @@ class TransformerConfig:
     initializer_range: float = 0.02
 
     def __post_init__(self) -> None:
-        for name in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
-                     "num_key_value_heads", "intermediate_size", "max_position_embeddings"):  # fmt: skip
+        for name in (
+            "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+            "num_key_value_heads", "intermediate_size", "max_position_embeddings",
+        ):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}")
         if self.num_attention_heads % self.num_key_value_heads:
@@ -188,7 +190,7 @@ class Transformer(nn.Module):
     def hidden(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
         """[B, T] -> [B, T, C], before the head.  With a cache, tokens follow those in it."""
         T = tokens.shape[1]
-        if T > self.config.max_position_embeddings:
+        if self.config.max_position_embeddings < T:
             most = self.config.max_position_embeddings
             raise ValueError(f"{T} tokens are more than max_position_embeddings {most}")
         seen = None

@@ -140,7 +140,7 @@ def set_default_dtype(value) -> None:
 
 
 def promote_types(a: dtype, b: dtype) -> dtype:
-    """The smallest dtype that both convert to, by PyTorch's table (float16 + bfloat16 = float32)."""
+    """The smallest dtype both convert to, by PyTorch's table (float16 + bfloat16 = float32)."""
     if a is b:
         return a
     if a.category < b.category:

@@ -2,7 +2,6 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from vidya.engine.arena import lay_out
 
 values = st.tuples(st.integers(0, 5000), st.integers(0, 20), st.integers(0, 20)).map(

@@ -319,8 +319,8 @@ def test_halves_round_as_numpy(simd_device):
         (y,) = simd_device.run("cast", [x], [(x.shape, "f4")])
         np.testing.assert_array_equal(y, x.astype("f4"))
     bits = np.random.default_rng(0).integers(0, 2**32, 100_000, "u4")
-    x = np.concatenate([bits.view("f4"), np.linspace(-1e-4, 1e-4, 5001, dtype="f4"),
-                        np.array([65519, 65520, 65504, 1e9, 2.0**-25, 2.0**-24 * 1.5], "f4")])  # fmt: skip
+    edges = np.array([65519, 65520, 65504, 1e9, 2.0**-25, 2.0**-24 * 1.5], "f4")
+    x = np.concatenate([bits.view("f4"), np.linspace(-1e-4, 1e-4, 5001, dtype="f4"), edges])
     with np.errstate(over="ignore"):
         for dtype in (np.dtype("f2"), BF16):
             (y,) = simd_device.run("cast", [x], [(x.shape, dtype)])

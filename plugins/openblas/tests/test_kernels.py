@@ -308,8 +308,8 @@ def test_gather_and_index_select(blas, dtype, kind):
             shape = [4, 5, 30]
             shape[dim] = 9
             index = rng.integers(0, x.shape[dim], shape).astype(kind)
-            want = np.take_along_axis(x[tuple(slice(0, n) if i != dim else slice(None)
-                                              for i, n in enumerate(shape))], index, dim)  # fmt: skip
+            part = (slice(0, n) if i != dim else slice(None) for i, n in enumerate(shape))
+            want = np.take_along_axis(x[tuple(part)], index, dim)
             (y,) = blas.run("gather", [x, index], [(want.shape, dtype)], dim=dim)
             np.testing.assert_array_equal(y, want)
             pick = rng.integers(0, x.shape[dim], 22).astype(kind)[::2]

@@ -52,7 +52,7 @@ def vidya_backend() -> str:
 
 
 def _find(name: str) -> Path:
-    # An editable install keeps the library away from the sources: look in every place of the package.
+    # An editable install keeps the library away from the sources: the package has several places.
     spec = importlib.util.find_spec(__name__)
     places = [_HERE, *map(Path, (spec.submodule_search_locations or []) if spec else [])]
     for place in places:

@@ -16,8 +16,8 @@ from ..engine.device import default_device, device
 from ..engine.trace import NoKernel, recording
 from ..errors import TraceError, UnsupportedError
 from .capture import Capture
-from .profile import Profile
 from .pipeline import PASSES
+from .profile import Profile
 from .tree import flatten, unflatten
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

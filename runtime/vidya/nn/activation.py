@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import functional as F
 from ..construct import full
@@ -17,7 +17,7 @@ class FunctionLayer(Module):
     """Base of layers that apply one function with fixed settings."""
 
     function: Callable[..., Tensor]
-    settings: dict[str, Any] = {}
+    settings: ClassVar[dict[str, Any]] = {}
     __signature__: inspect.Signature
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -113,7 +113,7 @@ class _InstanceNorm(_Running):
         own = self.training or not self.track_running_stats
         out = F.instance_norm(
             x.unsqueeze(0) if alone else x, self.running_mean, self.running_var, self.weight,
-            self.bias, own, self.momentum, self.eps,
+            self.bias, own, 0.0 if self.momentum is None else self.momentum, self.eps,
         )  # fmt: skip
         return out.squeeze(0) if alone else out
 

@@ -105,7 +105,7 @@ class _Forward(_Conv):
 
     def forward(self, x: Tensor) -> Tensor:
         convolve = getattr(F, f"conv{self.dims}d")
-        padding = self.padding
+        padding: Any = self.padding
         if self.padding_mode != "zeros" and padding != "valid":
             x, padding = F.pad(x, self._border(), _FILL[self.padding_mode]), 0
         return convolve(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
@@ -115,7 +115,8 @@ class _Forward(_Conv):
         if self.padding == "same":
             total = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
             return tuple(p for t in reversed(total) for p in (t // 2, t - t // 2))
-        return tuple(p for size in reversed(self.padding) for p in (size, size))
+        sizes: Any = self.padding
+        return tuple(p for size in reversed(sizes) for p in (size, size))
 
 
 class Conv1d(_Forward):

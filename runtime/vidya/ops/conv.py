@@ -37,7 +37,7 @@ def convolution(
     x: Tensor, weight: Tensor, bias: Tensor | None = None,
     stride=(), padding=(), dilation=(), groups=1,
 ) -> Tensor:  # fmt: skip
-    """out[n, o] = sum over c, k of weight[o, c, k] x[n, c, stride * place + dilation * k - padding].
+    """out[n, o] = sum over c, k of weight[o, c, k] x[n, c, stride * at + dilation * k - padding].
 
     x [N, C, *S], weight [O, C / groups, *K], bias [O] -> [N, O, *S'], where
     S' = (S + 2 padding - dilation (K - 1) - 1) // stride + 1.
@@ -115,7 +115,7 @@ def _(ctx, g, weight, sizes, stride, padding, dilation, groups):
 def convolution_weight(
     g: Tensor, x: Tensor, kernel, stride=(), padding=(), dilation=(), groups=1
 ) -> Tensor:
-    """The adjoint of convolution in the weight. g [N, O, *S'], x [N, C, *S] -> [O, C/groups, *K]."""
+    """Convolution's adjoint in the weight. g [N, O, *S'], x [N, C, *S] -> [O, C/groups, *K]."""
     g, x = promote(g, x)
     n, o = g.shape[:2]
     counts = tuple(g.shape[2:])
@@ -219,7 +219,8 @@ def conv_transpose_nd(
     extra = per_dim(name, "output_padding", output_padding, n, 0)
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
         raise ValueError(
-            f"{name}: output_padding {extra} must be less than stride {stride} or dilation {dilation}"
+            f"{name}: output_padding {extra} must be less than stride {stride} or dilation "
+            f"{dilation}"
         )
     sizes = tuple(
         (s - 1) * t - 2 * p + d * (k - 1) + e + 1

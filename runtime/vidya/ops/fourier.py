@@ -87,7 +87,7 @@ def _check(name: str, x: Tensor, dim: int, complex_: bool) -> int:
 
 @op("fft_c2c")
 def fft_c2c(x: Tensor, dim: Dim, inverse=False) -> Tensor:
-    """X[k] = sum over j of x[j] exp(-2 pi i jk / n) along `dim` (+ if inverse). complex -> complex."""
+    """X[k] = sum over j of x[j] exp(-2 pi i jk / n) along `dim`; + if inverse. Both complex."""
     axis = _check("fft_c2c", x, dim, True)
     return _transform(x.movedim(axis, -1), 1 if inverse else -1).movedim(-1, axis)
 

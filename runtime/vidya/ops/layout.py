@@ -235,7 +235,7 @@ def _(ctx, x, y, start, step):
 
 
 @op("slice_write_", IN_PLACE)
-def slice_write_(x: Tensor, y: Tensor, start, step) -> Tensor:  # type: ignore[return]
+def slice_write_(x: Tensor, y: Tensor, start, step) -> Tensor:
     """x[box] = y, in x's memory."""
     trace = tracing.current()
     y = cast_to(y, x.dtype)

@@ -36,7 +36,7 @@ def adamw_step(
 
 
 @op("adamw_step_", IN_PLACE, differentiable=False)
-def adamw_step_(  # type: ignore[return]
+def adamw_step_(
     p: Tensor, g: Tensor, m: Tensor, v: Tensor, lr: Operand, beta1: Operand, beta2: Operand,
     eps: Operand, weight_decay: Operand, step: Operand, decoupled=True,
 ) -> Tensor:  # fmt: skip
@@ -63,7 +63,7 @@ def sgd_step(
 
 
 @op("sgd_step_", IN_PLACE, differentiable=False)
-def sgd_step_(  # type: ignore[return]
+def sgd_step_(
     p: Tensor, g: Tensor, buf: Tensor | None, lr: Operand, momentum: Operand,
     dampening: Operand, weight_decay: Operand, nesterov=False,
 ) -> Tensor:  # fmt: skip

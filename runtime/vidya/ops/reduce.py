@@ -131,7 +131,9 @@ def _arg(name: str, word: str):
         if x.ndim == 0:
             x = x.reshape((1,))
             return kernel(name, [x], (), int64, dim=0)
-        shape = ((1,) * rank if keepdim else ()) if whole else reduced_shape(x.shape, [axis], keepdim)
+        shape = (
+            ((1,) * rank if keepdim else ()) if whole else reduced_shape(x.shape, [axis], keepdim)
+        )
         return kernel(name, [x], shape, int64, dim=axis)
 
     body.__doc__ = f"Where the {word} element is along `dim`, or in the flattened tensor. int64."
@@ -201,4 +203,6 @@ def logsumexp(x: Tensor, dim, keepdim=False) -> Tensor:
 
 @logsumexp.pullback(saves="x out")
 def _(ctx, x, dim, keepdim):
-    return lambda g: keep(g, x.shape, dim, keepdim) * (x - keep(ctx.out, x.shape, dim, keepdim)).exp()
+    return lambda g: (
+        keep(g, x.shape, dim, keepdim) * (x - keep(ctx.out, x.shape, dim, keepdim)).exp()
+    )

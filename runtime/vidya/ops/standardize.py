@@ -160,14 +160,16 @@ def group_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Groups of channels of every sample normalised together. input [N, C, ...]. (Wu and He, 2018)"""
+    """Groups of channels of a sample normalised together. input [N, C, ...]. (Wu and He, 2018)"""
     _channels("group_norm", input, 2, weight=weight, bias=bias)
     if num_groups < 1 or input.shape[1] % num_groups:
         raise ValueError(
             f"group_norm: {input.shape[1]} channels of {tuple(input.shape)} do not make "
             f"{num_groups} groups"
         )
-    grouped = input.reshape(input.shape[0], num_groups, input.numel() // max(input.shape[0] * num_groups, 1))
+    grouped = input.reshape(
+        input.shape[0], num_groups, input.numel() // max(input.shape[0] * num_groups, 1)
+    )
     y, _, _ = standardize(grouped, (2,), float(eps))
     return _affine(y.reshape(input.shape), weight, bias)
 

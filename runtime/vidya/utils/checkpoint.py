@@ -37,7 +37,7 @@ def checkpoint(
     inputs = [a for a in args if isinstance(a, _core.TensorBase)]
     inside = [t.detach().requires_grad_(t.requires_grad) for t in inputs]
     result = function(*_replaced(args, inside), **kwargs)
-    outputs = result if isinstance(result, (tuple, list)) else (result,)
+    outputs: Any = result if isinstance(result, (tuple, list)) else (result,)
     if not all(isinstance(t, _core.TensorBase) for t in outputs):
         raise TypeError("checkpoint: the function must return a tensor or a tuple of tensors")
     known = {id(t) for t in inside}
