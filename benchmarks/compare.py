@@ -1,0 +1,98 @@
+"""vidya and its peers side by side, each in a process of its own, in turns.
+
+    python -m benchmarks.compare --shapes tiny small --precision fp32 bf16 --out results
+
+Writes results/compare.md, compare.json and, where matplotlib is installed, compare.png.  Peers
+that are not installed are named as skipped.  Exits with 1 where results differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from . import machine
+from .training import report
+from .training.process import Competitor
+from .training.shapes import SHAPES, Work
+from .training.worker import SIDES
+
+# Thread pools spin for a while after their last call and would slow the next one's turn.
+SETTLE = 0.2
+TOLERANCE = {"fp32": 1e-3, "bf16": 2e-2}
+
+
+def measure(
+    work: Work, precision: str, names: list[str], rounds: int, seconds: float
+) -> list[report.Row]:
+    """One row per competitor, ours first."""
+    competitors, rows, calls = [], [], {}
+    for name in names:
+        competitor = Competitor(name, work.name, precision)
+        if competitor.skipped:
+            rows.append(report.Row(work, precision, name, skipped=competitor.skipped))
+            continue
+        first = competitor.ask("first")
+        again = competitor.ask("round 1")["seconds"]
+        calls[name] = max(1, round(seconds / max(again, 1e-9)))
+        competitors.append(competitor)
+        rows.append(report.Row(work, precision, name, first["seconds"], value=first["value"]))
+    bounds = []
+    for _ in range(rounds):
+        bounds.append((machine.read_gbps(1), machine.peak_gflops(1)))
+        for competitor in random.sample(competitors, len(competitors)):
+            time.sleep(SETTLE)
+            took = competitor.ask(f"round {calls[competitor.name]}")["seconds"]
+            next(r for r in rows if r.name == competitor.name).seconds.append(took)
+    for competitor in competitors:
+        row = next(r for r in rows if r.name == competitor.name)
+        row.peak_bytes = competitor.end()
+        row.read_gbps, row.peak_gflops = (statistics.median(b) for b in zip(*bounds, strict=True))
+    _judge(rows, TOLERANCE[precision])
+    return rows
+
+
+def _judge(rows: list[report.Row], tolerance: float) -> None:
+    """A figure counts only where the first result is that of the others."""
+    values = [row.value for row in rows if row.value is not None]
+    if not values:
+        return
+    middle = statistics.median_low(values)
+    for row in rows:
+        if row.value is not None and not abs(row.value - middle) <= tolerance * abs(middle):
+            row.wrong = f"gives {row.value:.6g}, the others {middle:.6g}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shapes", nargs="+", default=["tiny", "small"], choices=SHAPES)
+    parser.add_argument("--precision", nargs="+", default=["fp32"], choices=TOLERANCE)
+    ours = [name for name in SIDES if name.startswith("vidya")]
+    peers = [name for name in SIDES if name not in ours]
+    parser.add_argument("--vidya", nargs="+", default=ours, choices=ours, help="which of ours")
+    parser.add_argument("--peers", nargs="*", default=peers, choices=peers)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.5, help="of one turn, about")
+    parser.add_argument("--out", type=Path, help="a directory for the table and the plot")
+    args = parser.parse_args()
+    rows: list[report.Row] = []
+    for shape in args.shapes:
+        for precision in args.precision:
+            if precision not in SHAPES[shape].precisions:
+                continue
+            new = measure(
+                SHAPES[shape], precision, args.vidya + args.peers, args.rounds, args.seconds
+            )
+            rows += new
+            print(report.markdown(new), flush=True)
+    if args.out:
+        report.write(rows, args.out, " ".join(sys.argv[1:]))
+    return int(any(row.wrong for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
