@@ -14,6 +14,7 @@ void bind_device(py::module_& m);
 void bind_plan(py::module_& m);
 void bind_host(py::module_& m);
 void bind_dlpack(py::module_& m);
+void bind_subscript(py::module_& m);
 
 inline TensorObject* tensor_arg(py::handle h) {
   if (!is_tensor(h.ptr())) raise(PyExc_TypeError, "expected a Tensor");

@@ -69,6 +69,7 @@ PYBIND11_MODULE(_core, m) {
   bind_plan(m);
   bind_host(m);
   bind_dlpack(m);
+  bind_subscript(m);
 }
 
 }  // namespace vidya

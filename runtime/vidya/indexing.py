@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 def getitem(x: Tensor, key: Any) -> Tensor:
     """x[key]: ints, slices (any step), None, ..., bool and integer arrays or Tensors."""
+    found = _core.subscript(x, key)
+    if found is not None:  # ints, slices, None and ... only
+        return found if type(found) is not tuple else _cut_out(x, *found)
     box, fancy = _parse(x, key)
     view = _cut(x, box)
     return _take(view, fancy) if fancy else view
@@ -25,6 +28,13 @@ def getitem(x: Tensor, key: Any) -> Tensor:
 
 def setitem(x: Tensor, key: Any, value: Any) -> None:
     """x[key] = value, broadcast and cast; nothing may be recorded for gradients."""
+    found = _core.box(x, key)
+    if found is not None:
+        start, size, step, shape = found
+        value = _as_value(x, value)
+        value = value.expand(shape) if value.ndim <= len(shape) else value.reshape(shape)
+        layout.slice_write_(x, value.reshape(size), start, step)
+        return
     box, fancy = _parse(x, key)
     value = _as_value(x, value)
     if not fancy:
@@ -146,13 +156,17 @@ def _mask_to_index(k: Tensor, sizes: tuple[int, ...]) -> list[Tensor]:
 # ---- slices ----
 
 
+def _cut_out(x: Tensor, start: tuple, size: tuple, step: tuple, shape: tuple) -> Tensor:
+    """That box of x in that shape."""
+    whole = size == x.shape and not any(start) and all(s == 1 for s in step)
+    out = x if whole else layout.slice_(x, start, size, step)
+    return out if shape == out.shape else layout.reshape(out, shape)
+
+
 def _cut(x: Tensor, box: _Box) -> Tensor:
     dims = [b for b in box if b[3] != "new"]
     start, size, step = (tuple(b[i] for b in dims) for i in range(3))
-    whole = size == x.shape and not any(start) and all(s == 1 for s in step)
-    out = x if whole else layout.slice_(x, start, size, step)
-    shape = _box_shape(box)
-    return out if shape == out.shape else layout.reshape(out, shape)
+    return _cut_out(x, start, size, step, _box_shape(box))
 
 
 def _box_shape(box: _Box) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .layout import cat, reshape, slice_
+from .layout import cat, reshape
 from .rules import wrap_dim
 from .shape import atleast_1d, atleast_2d, atleast_3d, unsqueeze
 
@@ -35,10 +35,7 @@ def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
         raise IndexError(
             f"narrow: {start} to {start + length} is not inside dim {dim} of size {size}"
         )
-    rank = x.ndim
-    starts, sizes = [0] * rank, list(x.shape)
-    starts[axis], sizes[axis] = first, length
-    return slice_(x, tuple(starts), tuple(sizes), (1,) * rank)
+    return x[(slice(None),) * axis + (slice(first, first + length),)]
 
 
 def select(x: Tensor, dim: int, index: int) -> Tensor:
@@ -49,8 +46,7 @@ def select(x: Tensor, dim: int, index: int) -> Tensor:
     size, index = x.shape[axis], int(index)
     if not -size <= index < size:
         raise IndexError(f"select: index {index} is out of range for dim {dim} of size {size}")
-    part = narrow(x, axis, index % size, 1)
-    return reshape(part, x.shape[:axis] + x.shape[axis + 1 :])
+    return x[(slice(None),) * axis + (index,)]
 
 
 def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
