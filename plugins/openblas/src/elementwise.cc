@@ -55,7 +55,8 @@ class Elementwise final : public Kernel {
     }
     direct_ &= !out_half_;
     cost_ += spec.cost;
-    stream_ = n_ * out_bytes_ >= kStreamBytes;
+    // only where memory is the limit: a loop that computes longer hides its stores by itself
+    stream_ = n_ * out_bytes_ >= kStreamBytes && spec.cost <= 2;
     (void)d;
   }
 

@@ -59,6 +59,12 @@ template <class T>
 inline T sigmoid(T x) {
   return T(1) / (T(1) + m::exp(-x));
 }
+/* (1 + erf(x / sqrt(2))) / 2. */
+template <class T>
+inline T normal_cdf(T x) {
+  T half = T(0.5) * m::erfc_positive(abs_of(x) * T(0.70710678118654752));
+  return x < T(0) ? half : T(1) - half;
+}
 /* exp of a negative number only, so that small results fade out instead of dropping to 0. */
 template <class T>
 inline T silu(T x) {
@@ -88,7 +94,7 @@ UNARY(erf, m::erf(x))
 UNARY(relu, x < T(0) ? T(0) : x)
 UNARY(sigmoid, sigmoid(x))
 UNARY(silu, silu(x))
-UNARY(gelu, T(0.5) * x * (T(1) + m::erf(x * T(0.70710678118654752))))
+UNARY(gelu, x* normal_cdf(x))
 UNARY(gelu_tanh, x / (T(1) + m::exp(-gelu_u2(x))))
 UNARY(rsqrt, T(1) / sqrt_of(x))
 UNARY(reciprocal, T(1) / x)
@@ -145,8 +151,7 @@ inline T silu_slope(T x) {
 // Phi(x) + x phi(x)
 template <class T>
 inline T gelu_slope(T x) {
-  return T(0.5) * (T(1) + m::erf(x * T(0.70710678118654752))) +
-         x * T(0.39894228040143268) * m::exp(T(-0.5) * x * x);
+  return normal_cdf(x) + x * T(0.39894228040143268) * m::exp(T(-0.5) * x * x);
 }
 template <class T>
 inline T gelu_tanh_slope(T x) {
@@ -171,9 +176,10 @@ void fill_elementwise(Simd& s) {
 #define SET(name) \
   s.unary[kF32][k_##name] = u_##name<float>, s.unary[kF64][k_##name] = u_##name<double>;
   SET(neg)
-  SET(abs) SET(sign) SET(floor) SET(ceil) SET(round) SET(trunc) SET(sqrt) SET(exp) SET(expm1)
-      SET(log) SET(log1p) SET(tanh) SET(erf) SET(relu) SET(sigmoid) SET(silu) SET(gelu)
-          SET(gelu_tanh) SET(rsqrt) SET(reciprocal) SET(square) SET(exp2) SET(log2) SET(log10)
+  SET(abs)
+  SET(sign) SET(floor) SET(ceil) SET(round) SET(trunc) SET(sqrt) SET(exp) SET(expm1) SET(log)
+      SET(log1p) SET(tanh) SET(erf) SET(relu) SET(sigmoid) SET(silu) SET(gelu) SET(gelu_tanh)
+          SET(rsqrt) SET(reciprocal) SET(square) SET(exp2) SET(log2) SET(log10)
 #undef SET
               s.unary[kF32][k_sin] = trig32<0>,
               s.unary[kF32][k_cos] = trig32<1>;

@@ -79,12 +79,15 @@ static inline double exp(double x) {
   return scale(r * r * exp_tail(r) + r + 1., n);
 }
 
-/* For x <= 0, as in softmax: no overflow, and below 2^-126 the result is 0. */
+/* For x <= 0, as in softmax: no overflow, below 2^-124 the result is 0, and NaN gives anything. */
 static inline float exp_nonpositive(float x) {
-  x = x < -87.3f ? -127.f * 0.69314718f : x;
-  int32_t n;
-  float r = reduce_ln2(x, n);
-  return (r * r * exp_tail(r) + r + 1.f) * bits<float>((n + 127) << 23);
+  float z = x * 1.44269504f + kRound32;
+  uint32_t n = bits<uint32_t>(z) << 23;  // straight into the exponent
+  z -= kRound32;
+  float r = x - z * 0.693359375f;
+  r += z * 2.12194440e-4f;
+  float y = bits<float>(bits<uint32_t>(r * r * exp_tail(r) + r + 1.f) + n);
+  return x < -86.f ? 0.f : y;
 }
 static inline double exp_nonpositive(double x) { return exp(x); }
 
@@ -220,8 +223,24 @@ static inline float erf(float x) {
   q = q * a + -1.7468446e-04f;
   float large = 1.f - exp_nonpositive(-q);
   large = bits<float>(bits<uint32_t>(large) | (bits<uint32_t>(x) & 0x80000000u));
-  return a < 0.92f ? x * p : large;
+  return a >= 0.92f ? large : x * p;  // NaN too goes right
 }
+
+/* erfc(a) for a >= 0, to 6e-8 absolute: one exponential, no division.  NaN gives anything. */
+static inline float erfc_positive(float a) {
+  float q = 3.3899263e-07f;  // -log(erfc(a)) / a
+  q = q * a + -8.21774e-06f;
+  q = q * a + 8.382775e-05f;
+  q = q * a + -4.5447284e-04f;
+  q = q * a + 1.2285823e-03f;
+  q = q * a + 4.2135673e-04f;
+  q = q * a + -1.957834e-02f;
+  q = q * a + 1.0294105e-01f;
+  q = q * a + 6.3659066e-01f;
+  q = q * a + 1.1283808e+00f;
+  return exp_nonpositive(-a * q);
+}
+static inline double erfc_positive(double a) { return __builtin_erfc(a); }
 
 // float64 takes libm where a vector version would not pay.
 static inline double expm1(double x) { return __builtin_expm1(x); }

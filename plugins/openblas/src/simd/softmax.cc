@@ -36,6 +36,10 @@ double sum_exp(const T* x, T shift, int64_t n) {
 template <class T>
 void softmax(T* y, const T* x, int64_t n) {
   T top = row_max(x, n);
+  if (top != top) {
+    for (int64_t i = 0; i < n; ++i) y[i] = top;
+    return;
+  }
   double sum = exp_and_sum(y, x, top, n);
   T scale = T(1 / sum);
 #pragma GCC ivdep
@@ -45,13 +49,17 @@ void softmax(T* y, const T* x, int64_t n) {
 template <class T>
 double log_sum_exp(const T* x, int64_t n) {
   T top = row_max(x, n);
-  if (top == T(-__builtin_inf())) return double(top);  // inf - inf would be NaN
+  if (top == T(-__builtin_inf()) || top != top) return double(top);
   return double(top) + __builtin_log(sum_exp(x, top, n));
 }
 
 template <class T>
 void log_softmax(T* y, const T* x, int64_t n) {
   T top = row_max(x, n);
+  if (top != top) {
+    for (int64_t i = 0; i < n; ++i) y[i] = top;
+    return;
+  }
   T log_sum = T(__builtin_log(sum_exp(x, top, n)));
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; ++i) y[i] = x[i] - top - log_sum;
