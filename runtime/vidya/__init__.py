@@ -234,6 +234,48 @@ from .random import (  # noqa: E402
 
 from .distributions import bernoulli, multinomial, normal, poisson, randint_like  # noqa: E402, isort: skip
 
+from .functional import (  # noqa: E402, isort: skip
+    adaptive_avg_pool1d,
+    adaptive_max_pool1d,
+    alpha_dropout,
+    avg_pool1d,
+    batch_norm,
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+    cosine_similarity,
+    dropout,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+    pairwise_distance,
+    pixel_shuffle,
+    pixel_unshuffle,
+    rms_norm,
+    rrelu,
+)
+from .matrices import (  # noqa: E402, isort: skip
+    cholesky,
+    cholesky_inverse,
+    cholesky_solve,
+    det,
+    inverse,
+    logdet,
+    matrix_power,
+    pinverse,
+    qr,
+    slogdet,
+    svd,
+    triangular_solve,
+)
+from .spectrum import istft, stft  # noqa: E402, isort: skip
+
 grad = _engine_autograd.grad
 
 _autocast.declare()
@@ -266,6 +308,10 @@ def __getattr__(name: str) -> Any:
     """The bigger parts are imported when first used."""
     if name in _LAZY:
         return importlib.import_module(f"{__name__}.{name}")
+    if name == "quantize":
+        from .nn.quantized import quantize
+
+        return quantize
     if name == "__version__":
         from importlib.metadata import version
 

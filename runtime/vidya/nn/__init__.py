@@ -89,6 +89,7 @@ from .pooling import (
     Unfold,
     Upsample,
 )
+from .quantized import Quantized, QuantizedLinear
 
 __all__ = [
     "CELU",
@@ -164,6 +165,8 @@ __all__ = [
     "Parameter",
     "PixelShuffle",
     "PixelUnshuffle",
+    "Quantized",
+    "QuantizedLinear",
     "RMSNorm",
     "RReLU",
     "ReLU",

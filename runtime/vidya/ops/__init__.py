@@ -33,6 +33,7 @@ from . import (  # noqa: F401
     pointwise,
     pool,
     products,
+    quantized,
     random,
     rectifiers,
     reduce,

@@ -1,0 +1,134 @@
+"""Weights as small integers, for inference where reading them is what takes the time."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, overload
+
+import vidya
+
+from .. import dtypes
+from ..dtypes import dtype
+from ..ops.quantized import GROUPS, dequantize, quantized_linear
+from ..tensor import Tensor
+from .linear import Linear
+from .module import Module
+
+
+class Quantized(NamedTuple):
+    """A matrix [N, K] as integers in groups: value = integer * scale + zero.
+
+    weight: int8 [N, K], or uint8 [N, K / 2] with two 4-bit integers in a byte; scale and zero (None
+    if symmetric): [N, K / group].
+    """
+
+    weight: Tensor
+    scale: Tensor
+    zero: Tensor | None
+    bits: int
+    group: int
+
+    def dequantize(self) -> Tensor:
+        """The values, float32 [N, K]."""
+        return dequantize(self.weight, self.scale, self.zero, self.bits, self.group)
+
+
+class QuantizedLinear(Module):
+    """y = x W^T + b with W as `vidya.quantize` stores it.  x: [..., K] -> [..., N]."""
+
+    weight: Tensor
+    scale: Tensor
+    zero: Tensor | None
+
+    def __init__(self, quantized: Quantized, bias: Tensor | None = None) -> None:
+        super().__init__()
+        self.bits, self.group = quantized.bits, quantized.group
+        self.register_buffer("weight", quantized.weight)
+        self.register_buffer("scale", quantized.scale)
+        self.register_buffer("zero", quantized.zero)
+        self.register_buffer("bias", None if bias is None else bias.detach())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return quantized_linear(
+            x, self.weight, self.scale, self.zero, self.bias, self.bits, self.group
+        )
+
+    def extra_repr(self) -> str:
+        n, k = self.weight.shape[0], self.weight.shape[1] * 8 // self.bits
+        return (
+            f"in_features={k}, out_features={n}, bias={self.bias is not None}, bits={self.bits}, "
+            f"group={self.group}, symmetric={self.zero is None}"
+        )
+
+
+def _integers(w: Tensor, bits: int, group: int, symmetric: bool, stored: dtype) -> Quantized:
+    """Rounds to nearest, with the scale (and zero) as they are stored."""
+    n, k = w.shape
+    half = 2 ** (bits - 1)
+    parts = w.float().reshape(n, k // group, group)
+    low, high = parts.amin(-1, True), parts.amax(-1, True)
+    zero = None
+    if not symmetric:
+        scale = ((high - low) / (2 * half - 1)).to(stored)
+        zero = (low + scale.float() * half).to(stored)
+    elif bits == 8:
+        scale = (vidya.maximum(high, -low) / (half - 1)).to(stored)
+    else:  # -8 exists and 8 does not: the largest magnitude becomes -8
+        scale = (vidya.where(high > -low, high, low) / -half).to(stored)
+    step = scale.float()
+    step = vidya.where(step == 0, vidya.ones_like(step), step)
+    q = (((parts if zero is None else parts - zero.float()) / step).round()).clamp(-half, half - 1)
+    if bits == 8:
+        weight = q.reshape(n, k).to(dtypes.int8)
+    else:
+        halves = (q + half).to(dtypes.uint8).reshape(n, k // 64, 2, 32)
+        weight = (halves.select(2, 0) + halves.select(2, 1) * 16).reshape(n, k // 2)
+    flat = (n, k // group)
+    return Quantized(weight, scale.reshape(flat), None if zero is None else zero.reshape(flat),
+                     bits, group)  # fmt: skip
+
+
+@overload
+def quantize(
+    x: Tensor, bits: int = 8, group: int = 32, symmetric: bool = True, scale_dtype: Any = None
+) -> Quantized: ...
+@overload
+def quantize(
+    x: Module, bits: int = 8, group: int = 32, symmetric: bool = True, scale_dtype: Any = None
+) -> Module: ...
+def quantize(
+    x: Tensor | Module,
+    bits: int = 8,
+    group: int = 32,
+    symmetric: bool = True,
+    scale_dtype: Any = None,
+) -> Quantized | Module:
+    """Weights as 8- or 4-bit integers, `group` neighbours sharing a scale (and, unless
+    `symmetric`, a zero), both of `scale_dtype` (bfloat16).
+
+    x: a floating matrix [N, K], or a module in which every Linear becomes a QuantizedLinear, in
+    place; the module is given back (a Linear itself comes back as its replacement). K must be a
+    multiple of `group` and of 64, else ValueError.
+    """
+    if bits not in (4, 8) or group not in GROUPS:
+        raise ValueError(f"quantize: bits {bits} and group {group}: 4 or 8, and one of {GROUPS}")
+    stored = dtypes.bfloat16 if scale_dtype is None else dtypes.as_dtype(scale_dtype)
+    if not stored.is_floating_point:
+        raise TypeError(f"quantize: scales are floats, not {stored.name}")
+    if type(x) is Linear:
+        return QuantizedLinear(quantize(x.weight, bits, group, symmetric, stored), x.bias)
+    if isinstance(x, Module):
+        linears = [
+            (m, name, c) for m in x.modules() for name, c in m.named_children()
+            if type(c) is Linear  # a subclass may do more than multiply
+        ]  # fmt: skip
+        new = {id(c): quantize(c, bits, group, symmetric, stored) for _, _, c in linears}
+        for parent, name, child in linears:  # only once all of them could be quantised
+            parent._modules[name] = new[id(child)]
+        return x
+    if x.ndim != 2 or not x.dtype.is_floating_point or x.shape[1] % 64 or x.shape[1] % group:
+        raise ValueError(
+            f"quantize: takes a floating matrix [N, K], K a multiple of 64 and of {group}, not "
+            f"{x.dtype.name} {tuple(x.shape)}"
+        )
+    with vidya.no_grad():
+        return _integers(x.detach(), bits, group, symmetric, stored)
