@@ -132,23 +132,9 @@ PyObject* subscript(PyObject*, PyObject* const* args, Py_ssize_t n) {
   }
 }
 
-// box(x, key) -> (start, size, step, shape), or None where the key is not of that kind.
-PyObject* box_of(PyObject*, PyObject* const* args, Py_ssize_t n) {
-  try {
-    if (n != 2 || !is_tensor(args[0])) raise(PyExc_TypeError, "box: takes a Tensor and a key");
-    Box box;
-    const Meta* meta = as_tensor(args[0])->meta;
-    if (!parse(meta, args[1], &box)) Py_RETURN_NONE;
-    return described(meta, box);
-  } catch (const PythonError&) {
-    return nullptr;
-  }
-}
-
 PyMethodDef kFunctions[] = {
     {"subscript", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(subscript)), METH_FASTCALL,
      nullptr},
-    {"box", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(box_of)), METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace

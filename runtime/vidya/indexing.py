@@ -28,20 +28,20 @@ def getitem(x: Tensor, key: Any) -> Tensor:
 
 def setitem(x: Tensor, key: Any, value: Any) -> None:
     """x[key] = value, broadcast and cast; nothing may be recorded for gradients."""
-    found = _core.box(x, key)
-    if found is not None:
+    found = _core.subscript(x, key)
+    if found is not None:  # ints, slices, None and ... only
+        if type(found) is not tuple:
+            write(found, value)
+            return
         start, size, step, shape = found
-        value = _as_value(x, value)
-        value = value.expand(shape) if value.ndim <= len(shape) else value.reshape(shape)
+        value = _fitting(_as_value(x, value), shape)
         layout.slice_write_(x, value.reshape(size), start, step)
         return
     box, fancy = _parse(x, key)
     value = _as_value(x, value)
     if not fancy:
         target = _box_shape(box)
-        _write_box(
-            x, box, value.expand(target) if value.ndim <= len(target) else value.reshape(target)
-        )
+        _write_box(x, box, _fitting(value, target))
         return
     view = _cut(x, box)
     rows, axes, order = _flat_index(view, fancy)
@@ -66,9 +66,18 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
 def _as_value(x: Tensor, value: Any) -> Tensor:
     from .construct import as_tensor
 
+    if isinstance(value, _core.TensorBase) and value.device is x.device:
+        return value  # type: ignore[return-value]
     if isinstance(value, (bool, int, float, complex)):
         return x.new_full((), value)
     return as_tensor(value, device=x.device)
+
+
+def _fitting(value: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The value broadcast to the shape it is written to; leading dims of 1 may be too many."""
+    while value.ndim > len(shape) and value.shape[0] == 1:
+        value = value.reshape(value.shape[1:])
+    return value.expand(shape)
 
 
 # ---- parsing ----
@@ -225,9 +234,12 @@ def _take(x: Tensor, fancy: dict[int, Tensor]) -> Tensor:
 
 def write(x: Tensor, value: Any) -> Tensor:
     """x[...] = value, where value may be a number."""
-    n = x.ndim
-    value = _as_value(x, value)
-    return layout.slice_write_(x, value.expand(x.shape), (0,) * n, (1,) * n)
+    n, shape = x.ndim, x.shape
+    if not isinstance(value, (bool, int, float, complex)):
+        value = _as_value(x, value)
+        if value.ndim > n:
+            value = _fitting(value, shape)
+    return layout.slice_write_(x, value, (0,) * n, (1,) * n, shape)
 
 
 def update(name: str, x: Tensor, other: Any, function: Any) -> Tensor:

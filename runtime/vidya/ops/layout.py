@@ -13,7 +13,18 @@ from .. import dtypes
 from ..engine import trace as tracing
 from ..schema import IN_PLACE, PRIMITIVE, VIEW, op
 from .create import contiguous_strides
-from .rules import _view_copy, as_sizes, cast_to, expand_to, kernel, promote, wrap_dim
+from .rules import (
+    Operand,
+    _view_copy,
+    as_sizes,
+    broadcast_shapes,
+    cast_to,
+    expand_to,
+    is_scalar,
+    kernel,
+    promote,
+    wrap_dim,
+)
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -235,12 +246,18 @@ def _(ctx, x, y, start, step):
 
 
 @op("slice_write_", IN_PLACE)
-def slice_write_(x: Tensor, y: Tensor, start, step) -> Tensor:
-    """x[box] = y, in x's memory."""
+def slice_write_(x: Tensor, y: Operand, start, step, size=None) -> Tensor:
+    """x[box] = y, in x's memory. y is broadcast to `size`, the box's (y's own unless given)."""
     trace = tracing.current()
     y = cast_to(y, x.dtype)
+    shape = tuple(y.shape if size is None else size)
+    if is_scalar(y):
+        y = kernel("fill", [y], shape, x.dtype)
+    elif broadcast_shapes("slice_write_", y.shape, shape) != shape:
+        raise ValueError(f"a value {tuple(y.shape)} cannot be written into {shape}")
+    y = expand_to(y, shape)
     if trace.device.core.strided:
-        trace.write(slice_(x, tuple(start), y.shape, tuple(step)), y)
+        trace.write(slice_(x, tuple(start), shape, tuple(step)), y)
     else:
         trace.write(x, _write_box(x, y, start, step))
 

@@ -67,8 +67,12 @@ def unsqueeze(x: Tensor, dim: int) -> Tensor:
 
 def squeeze(x: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """Without dims of size 1: all of them, or those named."""
+    shape = x.shape
     if dim is None:
-        return reshape(x, tuple(s for s in x.shape if s != 1))
+        return reshape(x, tuple(s for s in shape if s != 1))
+    if isinstance(dim, int):
+        axis = wrap_dim("squeeze", dim, len(shape))
+        return reshape(x, shape[:axis] + shape[axis + 1 :]) if shape and shape[axis] == 1 else x
     named = dim if isinstance(dim, (tuple, list)) else (dim,)
     drop = {wrap_dim("squeeze", d, x.ndim) for d in named}
     return reshape(x, tuple(s for i, s in enumerate(x.shape) if i not in drop or s != 1))
