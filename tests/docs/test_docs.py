@@ -19,6 +19,7 @@ PYTHON = re.compile(r"(^<!--[^\n]*-->\n)?^```python\n(.*?)^```$", flags=re.MULTI
 SHELL = re.compile(r"^```sh\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 TICKED = re.compile(r"`([a-z_0-9]+)`")
 
+C_DEVICE = ROOT / "examples" / "try_c_device.py"
 VIDYA = Path(sys.executable).with_name("vidya")
 
 
@@ -89,6 +90,27 @@ def test_commands_have_these_options(page, command):
         assert re.search(rf"{option}\b", done.stdout), f"vidya {name} has no {option}"
 
 
+@pytest.mark.parametrize("name", ["train", "generate"])
+def test_every_option_is_documented(name):
+    said = subprocess.run([VIDYA, name, "--help"], capture_output=True, text=True, timeout=60)
+    options = set(re.findall(r"^\W*(--[a-z-]+)", said.stdout, flags=re.MULTILINE)) - {"--help"}
+    text = (ROOT / "docs" / "cli.md").read_text()
+    section = text.split(f"## vidya {name}\n")[1].split("\n## ")[0]
+    assert options and options - set(re.findall(r"--[a-z-]+", section)) == set()
+
+
+def test_every_environment_variable_is_documented_and_read():
+    files = [
+        path
+        for folder in ("runtime", "plugins/openblas/src", "plugins/openblas/vidya_openblas")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".cpp", ".cc")
+    ]
+    read = {name for path in files for name in re.findall(r'"(VIDYA_[A-Z_]+)"', path.read_text())}
+    text = (ROOT / "docs" / "cli.md").read_text().split("## Environment")[1]
+    assert read == set(re.findall(r"`(VIDYA_[A-Z_]+)`", text))
+
+
 def test_the_readme_has_one_line_to_run_and_one_to_test():
     lines = (ROOT / "README.md").read_text().splitlines()
     runs = [line for line in lines if line.startswith("pip install uv && uv run ")]
@@ -144,3 +166,14 @@ def test_errors_that_the_docs_name_exist():
     for page in PAGES:
         for name in re.findall(r"`(?:vidya\.errors\.)?([A-Z]\w+Error)`", page.read_text()):
             assert hasattr(vidya.errors, name) or name in dir(__builtins__), f"{page}: {name}"
+
+
+# try_c_device.py needs its plugin installed: tests/packaging/test_stranger.py runs it.
+@pytest.mark.parametrize("script", sorted(set(ROOT.glob("examples/*.py")) - {C_DEVICE}), ids=named)
+def test_examples_run_as_they_stand(script, tmp_path):
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    first, *_, last = (float(line.split()[-1]) for line in done.stdout.splitlines())
+    assert last < first / 100
