@@ -128,3 +128,16 @@ def test_every_pass_can_be_switched_off(x):
             (x * 2 + x.exp()).sum(1).numpy(),
             rtol=1e-5,
         )
+
+
+def test_a_group_of_casts_only(device, x):
+    y = x + 1
+    for got, want in zip(
+        vidya.compile(lambda *t: [a.bfloat16() for a in t])(x, y), (x, y), strict=True
+    ):
+        np.testing.assert_array_equal(got.float().numpy(), want.bfloat16().float().numpy())
+
+
+def test_rounding_to_a_narrow_dtype_is_not_lost(device, x):
+    got = vidya.compile(lambda x: (x.bfloat16().float() - x).abs())(x)
+    np.testing.assert_array_equal(got.numpy(), (x.bfloat16().float() - x).abs().numpy())

@@ -69,7 +69,7 @@ def origin(name: str) -> Plugin:
     two distributions claim the name.
     """
     if name in BUILT_IN:
-        return Plugin(BACKENDS, name, BUILT_IN[name], "vidya-runtime", _own_version())
+        return Plugin(BACKENDS, name, BUILT_IN[name], "vidya-runtime", own_version())
     claims = [plugin for plugin in find(BACKENDS) if plugin.name == name]
     if len(claims) > 1:
         who = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in claims)
@@ -228,7 +228,8 @@ def forget() -> None:
         hooks.cache_clear()
 
 
-def _own_version() -> str:
+def own_version() -> str:
+    """The version of vidya-runtime itself."""
     try:
         return importlib.metadata.version("vidya-runtime")
     except importlib.metadata.PackageNotFoundError:

@@ -98,6 +98,8 @@ def _check(options: Options) -> None:
         if options.resume and getattr(options, name) not in (None, []):
             flag = "set" if name == "settings" else name
             raise ConfigError(f"--{flag} cannot change a run that is resumed; leave it out")
+    if options.out is not None and options.out.exists() and not options.out.is_dir():
+        raise ConfigError(f"--out {options.out} is a file; give a directory")
     check.fallback_policy(options.fallback)
 
 

@@ -18,6 +18,7 @@ from .passes import slots, writers
 _MOST_INPUTS, _MOST_OUTPUTS, _MOST_STEPS = 12, 4, 48
 _FLOATS = (dtypes.float32, dtypes.bfloat16, dtypes.float16, dtypes.bool_)
 _DOUBLES = (dtypes.float64, dtypes.bool_)
+_ROUND = {dtypes.bfloat16: "round_bf16", dtypes.float16: "round_f16"}
 
 # Kernels that are one instruction of the program, by name.
 _SIMPLE = {
@@ -87,7 +88,7 @@ def _gelu(p: Program, node: Node, x: Any) -> Any:
 def _cast(p: Program, node: Node, x: Any) -> Any:
     if node.outputs[0].dtype is dtypes.bool_:
         return p.step("ne", x, p.step("sub", x, x))
-    return x  # registers are wide; storing rounds
+    return x  # registers are wide; storing rounds, and so does reading in the group
 
 
 _EXPANDED: dict[str, Callable[..., Any]] = {
@@ -226,9 +227,20 @@ def _fused(trace: Trace, group: Group, leaving: list[Any]) -> Node | None:
         return None
     program = Program()
     made: dict[int, Any] = {}
+    narrow: dict[int, Any] = {}  # results of casts, rounded as the cast asks
+
+    def value(t: Any) -> Any:
+        if t._slot not in made:
+            return program.input(t)
+        if t._slot in narrow and narrow[t._slot] is None:
+            narrow[t._slot] = program.step(_ROUND[t.dtype], made[t._slot])
+        return narrow.get(t._slot, made[t._slot])
+
     for i in group.members:
         node = trace.nodes[i]
-        args = [made[t._slot] if t._slot in made else program.input(t) for t in node.inputs]
+        args = [value(t) for t in node.inputs]
+        if node.op == "cast" and node.outputs[0].dtype in _ROUND:
+            narrow[node.outputs[0]._slot] = None
         expand = _EXPANDED.get(node.op)
         ref = expand(program, node, *args) if expand else program.step(node.op, *args)
         made[node.outputs[0]._slot] = ref

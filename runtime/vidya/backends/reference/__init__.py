@@ -11,6 +11,7 @@ import platform
 
 import numpy as np
 
+from ..registry import own_version
 from . import elementwise, fourier, fused, indexing, lapack, linalg, movement, reduce  # noqa: F401  (they fill the table)
 from .table import KERNELS, find
 
@@ -40,7 +41,7 @@ class NumpyBackend:
     """Built in, always present, one device."""
 
     name = "numpy"
-    version = np.__version__
+    version = own_version()
 
     def count(self) -> int:
         return 1
