@@ -37,6 +37,7 @@ Device::Device(int threads)
   add_loss(table);
   add_optim(table);
   add_attention(table);
+  add_quant(table);
 }
 
 namespace {

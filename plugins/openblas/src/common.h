@@ -160,6 +160,7 @@ void add_loss(sdk::Table<Make>&);
 void add_optim(sdk::Table<Make>&);
 void add_attention(sdk::Table<Make>&);
 void add_attention_backward(sdk::Table<Make>&);
+void add_quant(sdk::Table<Make>&);
 
 }  // namespace vob
 

@@ -52,6 +52,7 @@ struct SgdStep {
 };
 
 struct AttentionLoops;
+struct QuantLoops;
 
 struct Simd {
   Loop unary[2][kUnaryOps];
@@ -140,6 +141,7 @@ struct Simd {
   /* Whole Philox blocks: 4 * blocks words, the first with counter (counter, 0). */
   void (*philox)(uint32_t* out, uint64_t key, uint64_t counter, int64_t blocks);
   const AttentionLoops* attention;
+  const QuantLoops* quant;
 };
 
 const Simd* simd_baseline();

@@ -1,0 +1,171 @@
+// quantized_linear: weights in groups of 8- or 4-bit integers, read once where rows are few.
+#include "quant_loops.h"
+
+#include <algorithm>
+
+#include "common.h"
+#include "lines.h"
+
+namespace vob {
+namespace {
+
+constexpr int64_t kFewRows = 8;  // more are worth widening the weights for OpenBLAS
+constexpr int64_t kWide = 256;   // rows of weights widened at one time
+
+enum Input { kX, kWeight, kScale, kZero, kBias };
+
+class QuantLinear final : public Kernel {
+ public:
+  QuantLinear(const vd_call& call, int64_t rows, int64_t n, int64_t k, int bits, int64_t group)
+      : Kernel(kPreferred),
+        type_(in_type(call, kX)),
+        scale_type_(in_type(call, kScale)),
+        rows_(rows),
+        n_(n),
+        k_(k),
+        group_(group),
+        bits_(bits) {}
+
+  vd_status run(Device& d, const vd_call& call, vd_err* err) override {
+    if (!rows_ || !n_) return VD_OK;
+    const bool done = rows_ <= kFewRows ? few(d, call) : many(d, call);
+    return done ? VD_OK : fail(err, VD_OOM, "%s: no memory for a block of weights", call.op);
+  }
+
+ private:
+  int64_t groups() const { return k_ / group_; }
+  const char* weights(const vd_call& call, int64_t row) const {
+    return in_ptr<char>(call, kWeight) + row * k_ * bits_ / 8;
+  }
+  /* A row of scales or zeros as float32: itself, or widened into buf; null if absent. */
+  const float* row(Device& d, const vd_call& call, int input, int64_t i, float* buf) const {
+    if (sdk::absent(call.inputs[input])) return nullptr;
+    if (scale_type_ == DType::F32) return in_ptr<float>(call, input) + i * groups();
+    to_float(d.simd, scale_type_, buf, in_ptr<uint16_t>(call, input) + i * groups(), groups());
+    return buf;
+  }
+  const float* input_rows(Device& d, const vd_call& call, float* buf) const {
+    if (type_ == DType::F32) return in_ptr<float>(call, kX);
+    to_float(d.simd, type_, buf, in_ptr<uint16_t>(call, kX), rows_ * k_);
+    return buf;
+  }
+  float bias(const vd_call& call, int64_t i) const {
+    if (sdk::absent(call.inputs[kBias])) return 0;
+    if (type_ == DType::F32) return in_ptr<float>(call, kBias)[i];
+    const uint16_t h = in_ptr<uint16_t>(call, kBias)[i];
+    return type_ == DType::BF16 ? sdk::bf16_to_float(h) : sdk::f16_to_float(h);
+  }
+  void put(const vd_call& call, int64_t at, float y) const {
+    if (type_ == DType::F32)
+      out_ptr<float>(call)[at] = y;
+    else
+      out_ptr<uint16_t>(call)[at] =
+          type_ == DType::BF16 ? sdk::float_to_bf16(y) : sdk::float_to_f16(y);
+  }
+
+  bool few(Device& d, const vd_call& call) const {
+    const QuantLoops& loops = *d.simd->quant;
+    const size_t wide = type_ == DType::F32 ? 0 : size_t(rows_ * k_);
+    char* mem = static_cast<char*>(
+        d.scratch.get((wide + size_t(rows_ * groups()) * 2) * 4 + size_t(rows_ * k_) * 2));
+    if (!mem) return false;
+    float* buf = reinterpret_cast<float*>(mem);
+    const float* x = input_rows(d, call, buf);
+    float* scales = buf + wide;
+    int16_t* ints = reinterpret_cast<int16_t*>(scales + rows_ * groups() * 2);
+    QuantRow rows[kFewRows];
+    for (int64_t r = 0; r < rows_; ++r) {
+      rows[r] = {ints + r * k_, scales + 2 * r * groups(), scales + (2 * r + 1) * groups()};
+      loops.quantize(rows[r], x + r * k_, k_, group_);
+    }
+    const auto dot = bits_ == 8 ? loops.dot8 : loops.dot4;
+    std::atomic<bool> no_memory{false};
+    d.pool.ranges(n_, double(rows_ * k_) / 8, 8, [&](int64_t first, int64_t last) {
+      float* own = static_cast<float*>(thread_scratch(1, size_t(groups()) * 12));
+      if (!own) {
+        no_memory = true;
+        return;
+      }
+      for (int64_t i = first; i < last; ++i) {
+        const float *s = row(d, call, kScale, i, own), *z = row(d, call, kZero, i, own + groups());
+        for (int64_t r = 0; r < rows_; ++r)
+          put(call, r * n_ + i,
+              dot(weights(call, i), s, z, rows[r], k_, group_, own + 2 * groups()) + bias(call, i));
+      }
+    });
+    return !no_memory;
+  }
+
+  bool many(Device& d, const vd_call& call) const {
+    const QuantLoops& loops = *d.simd->quant;
+    const auto widen = bits_ == 8 ? loops.widen8 : loops.widen4;
+    float* buf = nullptr;
+    if (type_ != DType::F32) {
+      buf = static_cast<float*>(d.scratch.get(size_t(rows_ * k_) * 4));
+      if (!buf) return false;
+    }
+    const float* x = input_rows(d, call, buf);
+    const int64_t step = std::clamp<int64_t>(n_ / (4 * d.pool.threads()), 16, kWide);
+    std::atomic<bool> no_memory{false};
+    d.pool.each((n_ + step - 1) / step, [&](int64_t u) {
+      const int64_t first = u * step, n = std::min(step, n_ - first);
+      float* own = static_cast<float*>(
+          thread_scratch(1, size_t(step * k_ + 2 * groups() + rows_ * step) * 4));
+      if (!own) {
+        no_memory = true;
+        return;
+      }
+      float *w = own, *s = w + step * k_, *z = s + groups(), *y = z + groups();
+      for (int64_t i = 0; i < n; ++i)
+        widen(w + i * k_, weights(call, first + i), row(d, call, kScale, first + i, s),
+              row(d, call, kZero, first + i, z), k_, group_);
+      d.blas.sgemm(kRowMajor, kNoTrans, kTrans, int(rows_), int(n), int(k_), 1.f, x, int(k_), w,
+                   int(k_), 0.f, y, int(n));
+      if (!sdk::absent(call.inputs[kBias]))
+        for (int64_t i = 0; i < n; ++i) {
+          const float add = bias(call, first + i);
+          for (int64_t r = 0; r < rows_; ++r) y[r * n + i] += add;
+        }
+      for (int64_t r = 0; r < rows_; ++r) {
+        if (type_ == DType::F32)
+          std::memcpy(out_ptr<float>(call) + r * n_ + first, y + r * n, size_t(n) * 4);
+        else
+          from_float(d.simd, type_, out_ptr<uint16_t>(call) + r * n_ + first, y + r * n, n);
+      }
+    });
+    return !no_memory;
+  }
+
+  DType type_, scale_type_;
+  int64_t rows_, n_, k_, group_;
+  int bits_;
+};
+
+vd_status make_quantized_linear(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel,
+                                vd_err* err) {
+  auto narrow = [](DType t) { return t == DType::F32 || sdk::is_half(t); };
+  if (!arity(call, 5, 1) || !narrow(in_type(call, kX)) || !narrow(in_type(call, kScale)) ||
+      out_type(call) != in_type(call, kX) || !call.inputs[kX].ndim ||
+      call.inputs[kWeight].ndim != 2)
+    return unsupported(call, err, "it takes x and scales of float32 or 16-bit floats");
+  const int64_t bits = sdk::attr_int(call, "bits", 8), group = sdk::attr_int(call, "group", 32);
+  const vd_tensor &x = call.inputs[kX], &w = call.inputs[kWeight], &z = call.inputs[kZero];
+  const int64_t k = x.shape[x.ndim - 1];
+  if ((bits != 8 && bits != 4) || (group != 32 && group % 64) || group <= 0 || k % 64 ||
+      k % group || k == 0 || w.shape[1] * 8 != k * bits || w.shape[0] > 0x7fffffff ||
+      in_type(call, kWeight) != (bits == 8 ? DType::I8 : DType::U8) ||
+      (!sdk::absent(z) && in_type(call, kZero) != in_type(call, kScale)) ||
+      (!sdk::absent(call.inputs[kBias]) && in_type(call, kBias) != in_type(call, kX)))
+    return unsupported(call, err, "it takes 8 or 4 bits and sizes that are multiples of 64");
+  int64_t rows = 1;
+  for (int i = 0; i < x.ndim - 1; ++i) rows *= x.shape[i];
+  if (rows > 0x7fffffff) return unsupported(call, err, "OpenBLAS counts in 32 bits");
+  kernel = std::make_unique<QuantLinear>(call, rows, w.shape[0], k, int(bits), group);
+  return VD_OK;
+}
+
+}  // namespace
+
+void add_quant(sdk::Table<Make>& table) { table.add("quantized_linear", make_quantized_linear); }
+
+}  // namespace vob

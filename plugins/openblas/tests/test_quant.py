@@ -1,0 +1,86 @@
+"""Products with integer weights against NumPy in float64, at every instruction set."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from layouts import BF16, EPS, values, wide
+
+F32, F16 = np.dtype("f4"), np.dtype("f2")
+
+
+def packed(rng, n, k, bits):
+    """Random weights as they are stored, and their integers."""
+    if bits == 8:
+        stored = rng.integers(-128, 128, (n, k)).astype(np.int8)
+        return stored, stored.astype(np.float64)
+    q = rng.integers(0, 16, (n, k // 64, 2, 32))
+    return (q[:, :, 0] | q[:, :, 1] << 4).astype(np.uint8).reshape(n, k // 2), q.reshape(n, k) - 8.0
+
+
+def check(device, rows, n, k, bits, group, dtype=F32, zero=True, bias=True, scales=F32):
+    rng = np.random.default_rng(n + k)
+    w, q = packed(rng, n, k, bits)
+    scale = values((n, k // group), scales, 1, low=0.001, high=0.01)
+    shift = values((n, k // group), scales, 2, low=-0.1, high=0.1) if zero else None
+    x = values((*rows, k), dtype, 3)
+    b = values((n,), dtype, 4) if bias else None
+    full = q * np.repeat(wide(scale), group, 1)
+    if zero:
+        full = full + np.repeat(wide(shift), group, 1)
+    want = wide(x) @ full.T + (wide(b) if bias else 0)
+    (got,) = device.run(
+        "quantized_linear", [x, w, scale, shift, b], [((*rows, n), dtype)], bits=bits, group=group
+    )
+    # x is off by up to 3 * 2^-16, at random: seven standard deviations of the sum
+    bound = 2.0**-14 * 3 * np.abs(full).sum(1) / np.sqrt(k) + EPS[dtype] * np.maximum(1, abs(want))
+    assert (np.abs(wide(got) - want) <= bound).all(), np.abs(wide(got) - want).max()
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("group", [32, 64, 128])
+@pytest.mark.parametrize("rows", [(1,), (2, 4), (9,), (70,)])
+def test_sizes(simd_device, bits, group, rows):
+    for n, k in [(1, 128), (3, 128), (50, 384), (600, 256)]:
+        check(simd_device, rows, n, k, bits, group)
+    check(simd_device, rows, 20, 256, bits, group, zero=False, bias=False)
+
+
+@pytest.mark.parametrize("dtype", [F32, F16, BF16], ids=str)
+@pytest.mark.parametrize("scales", [F32, F16, BF16], ids=str)
+@pytest.mark.parametrize("bits", [8, 4])
+def test_dtypes(simd_device, dtype, scales, bits):
+    for rows in [(), (3,), (30,)]:
+        check(simd_device, rows, 40, 192, bits, 32, dtype, scales=scales)
+
+
+def test_zero_rows_and_many_threads(blas):
+    for bits in (8, 4):
+        check(blas, (0,), 40, 64, bits, 32)
+        check(blas, (1,), 5000, 1024, bits, 32)
+        check(blas, (33,), 3000, 512, bits, 128)
+
+
+def test_extremes_do_not_overflow(blas):
+    """Sums of the largest products of a group of 128 stay within 32 bits."""
+    w = np.full((4, 128), -128, np.int8)
+    x = np.full((1, 128), 3e30, F32)
+    scale = np.full((4, 1), 1e-30, F32)
+    (y,) = blas.run(
+        "quantized_linear", [x, w, scale, None, None], [((1, 4), F32)], bits=8, group=128
+    )
+    np.testing.assert_allclose(y, -128 * 128 * 3, rtol=1e-4)
+    (y,) = blas.run("quantized_linear", [x * 0, w, scale, None, None], [((1, 4), F32)], bits=8,
+                    group=128)  # fmt: skip
+    np.testing.assert_array_equal(y, 0)
+
+
+def test_nan_stays(blas):
+    w, _ = packed(np.random.default_rng(0), 5, 128, 8)
+    x = np.ones((1, 128), F32)
+    for bad in (np.nan, np.inf):
+        x[0, 70] = bad
+        scale = np.ones((5, 4), F32)
+        (y,) = blas.run("quantized_linear", [x, w, scale, None, None], [((1, 5), F32)], bits=8,
+                        group=32)  # fmt: skip
+        assert not np.isfinite(y).any()
