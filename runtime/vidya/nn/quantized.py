@@ -66,14 +66,17 @@ def _integers(w: Tensor, bits: int, group: int, symmetric: bool, stored: dtype) 
     half = 2 ** (bits - 1)
     parts = w.float().reshape(n, k // group, group)
     low, high = parts.amin(-1, True), parts.amax(-1, True)
-    zero = None
+    # a little more than needed, so that the rounded scale still reaches the ends
+    wider, zero = 1 + 2.0**-8, None
     if not symmetric:
-        scale = ((high - low) / (2 * half - 1)).to(stored)
-        zero = (low + scale.float() * half).to(stored)
+        zero = (low + (high - low) * (half / (2 * half - 1))).to(stored)
+        middle = zero.float()
+        reach = vidya.maximum((high - middle) / (half - 1), (middle - low) / half)
+        scale = (reach * wider).to(stored)
     elif bits == 8:
-        scale = (vidya.maximum(high, -low) / (half - 1)).to(stored)
+        scale = (vidya.maximum(high, -low) * (wider / (half - 1))).to(stored)
     else:  # -8 exists and 8 does not: the largest magnitude becomes -8
-        scale = (vidya.where(high > -low, high, low) / -half).to(stored)
+        scale = (vidya.where(high > -low, high, low) * (wider / -half)).to(stored)
     step = scale.float()
     step = vidya.where(step == 0, vidya.ones_like(step), step)
     q = (((parts if zero is None else parts - zero.float()) / step).round()).clamp(-half, half - 1)
