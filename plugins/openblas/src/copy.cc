@@ -5,7 +5,7 @@
 namespace vob {
 namespace {
 
-constexpr int64_t kTile = 64;  // a tile's rows and columns: 16 KiB of float32
+constexpr int64_t kTileRows = 256, kTileCols = 64;  // of a transpose: 64 KiB of float32
 constexpr int64_t kStreamBytes = 24 << 20;
 
 }  // namespace
@@ -111,39 +111,47 @@ void CopyPlan::strided(Device& d, char* dst, const char* src) const {
   });
 }
 
+/* A block of at most 16 x 16: q's rows lie along c, p's along r. */
+template <class T>
+void transpose_block(const Simd* s, T* q, int64_t ldq, const T* p, int64_t ldp, int64_t rows,
+                     int64_t cols, bool stream) {
+  if constexpr (sizeof(T) == 4) {
+    if (rows == 16 && cols == 16) {
+      s->transpose16(reinterpret_cast<uint32_t*>(q), ldq, reinterpret_cast<const uint32_t*>(p), ldp,
+                     stream);
+      return;
+    }
+  }
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < cols; ++c) q[r * ldq + c] = p[r + c * ldp];
+}
+
 void CopyPlan::transpose(Device& d, char* dst, const char* src) const {
   const Dim row = dim_[nd_ - 2], col = dim_[nd_ - 1];  // row.src == 1, col.dst == 1
-  const int64_t rows = (row.size + kTile - 1) / kTile, cols = (col.size + kTile - 1) / kTile;
+  const int64_t rows = (row.size + kTileRows - 1) / kTileRows;
+  const int64_t cols = (col.size + kTileCols - 1) / kTileCols;
   const int64_t units = numel_ / (row.size * col.size) * rows * cols;
+  const double cost = double(std::min(row.size, kTileRows) * std::min(col.size, kTileCols));
+  bool aligned = (reinterpret_cast<uintptr_t>(dst) & 63) == 0;
+  for (int i = 0; i < nd_ - 1; ++i) aligned &= dim_[i].dst * bytes_ % 64 == 0;
+  const bool stream = aligned && numel_ * bytes_ >= kStreamBytes;
   with_size(bytes_, [&](auto zero) {
     using T = decltype(zero);
-    d.pool.ranges(units, double(std::min(row.size, kTile) * std::min(col.size, kTile)), 1,
-                  [&](int64_t b, int64_t e) {
-                    for (int64_t u = b; u < e; ++u) {
-                      int64_t to, from;
-                      offsets(u / (rows * cols), nd_ - 2, to, from);
-                      int64_t r0 = u / cols % rows * kTile, c0 = u % cols * kTile;
-                      int64_t r1 = std::min(r0 + kTile, row.size),
-                              c1 = std::min(c0 + kTile, col.size);
-                      T* q = reinterpret_cast<T*>(dst) + to;
-                      const T* p = reinterpret_cast<const T*>(src) + from;
-                      int64_t r = r0;
-                      if constexpr (sizeof(T) == 4) {
-                        for (; r + 16 <= r1; r += 16) {
-                          int64_t c = c0;
-                          for (; c + 16 <= c1; c += 16)
-                            d.simd->transpose16(
-                                reinterpret_cast<uint32_t*>(q + r * row.dst + c), row.dst,
-                                reinterpret_cast<const uint32_t*>(p + r + c * col.src), col.src);
-                          for (; c < c1; ++c)
-                            for (int64_t k = 0; k < 16; ++k)
-                              q[(r + k) * row.dst + c] = p[r + k + c * col.src];
-                        }
-                      }
-                      for (; r < r1; ++r)
-                        for (int64_t c = c0; c < c1; ++c) q[r * row.dst + c] = p[r + c * col.src];
-                    }
-                  });
+    d.pool.ranges(units, cost, 1, [&](int64_t b, int64_t e) {
+      for (int64_t u = b; u < e; ++u) {
+        int64_t to, from;
+        offsets(u / (rows * cols), nd_ - 2, to, from);
+        T* q = reinterpret_cast<T*>(dst) + to;
+        const T* p = reinterpret_cast<const T*>(src) + from;
+        const int64_t r0 = u / cols % rows * kTileRows, r1 = std::min(r0 + kTileRows, row.size);
+        const int64_t c0 = u % cols * kTileCols, c1 = std::min(c0 + kTileCols, col.size);
+        for (int64_t c = c0; c < c1; c += 16)
+          for (int64_t r = r0; r < r1; r += 16)  // along the rows of p: they are prefetched
+            transpose_block(d.simd, q + r * row.dst + c, row.dst, p + r + c * col.src, col.src,
+                            std::min<int64_t>(16, r1 - r), std::min<int64_t>(16, c1 - c), stream);
+      }
+      if (stream) d.simd->stream_end();
+    });
   });
 }
 

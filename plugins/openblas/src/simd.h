@@ -14,20 +14,23 @@ using Loop = void (*)(void* out, const void* const* in, int64_t n);
 #define VOB_UNARY_OPS(X)                                                                           \
   X(neg)                                                                                           \
   X(abs)                                                                                           \
-  X(sign) X(floor) X(ceil) X(round) X(trunc) X(sqrt) X(exp) X(expm1) X(log) X(log1p) X(sin) X(cos) \
-      X(tanh) X(erf) X(relu) X(sigmoid) X(silu) X(gelu) X(gelu_tanh) X(rsqrt) X(reciprocal)        \
-          X(square) X(exp2) X(log2) X(log10)
-#define VOB_BINARY_OPS(X)                                                                   \
-  X(add)                                                                                    \
-  X(sub)                                                                                    \
-  X(mul) X(div) X(maximum) X(minimum) X(relu_backward) X(sigmoid_backward) X(tanh_backward) \
+  X(sign)                                                                                          \
+  X(floor) X(ceil) X(round) X(trunc) X(sqrt) X(exp) X(expm1) X(log) X(log1p) X(sin) X(cos) X(tanh) \
+      X(erf) X(relu) X(sigmoid) X(silu) X(gelu) X(gelu_tanh) X(rsqrt) X(reciprocal) X(square)      \
+          X(exp2) X(log2) X(log10)
+#define VOB_BINARY_OPS(X)                                                            \
+  X(add)                                                                             \
+  X(sub)                                                                             \
+  X(mul)                                                                             \
+  X(div) X(maximum) X(minimum) X(relu_backward) X(sigmoid_backward) X(tanh_backward) \
       X(silu_backward) X(gelu_backward) X(gelu_tanh_backward)
 #define VOB_COMPARE_OPS(X) X(eq) X(ne) X(lt) X(le) X(gt) X(ge)
 
 /* What element-wise programs have besides; truth is 0 or 1 there.  In simd/ewise.cc. */
-#define VOB_EWISE_OPS(X)                                                                         \
-  X(eq)                                                                                          \
-  X(ne) X(lt) X(le) X(gt) X(ge) X(and) X(or) X(not) X(where) X(fma) X(fms) X(fnma) X(round_bf16) \
+#define VOB_EWISE_OPS(X)                                                                   \
+  X(eq)                                                                                    \
+  X(ne)                                                                                    \
+  X(lt) X(le) X(gt) X(ge) X(and) X(or) X(not) X(where) X(fma) X(fms) X(fnma) X(round_bf16) \
       X(round_f16) X(pow) X(fmod)
 
 #define VOB_ENUM(name) k_##name,
@@ -69,8 +72,9 @@ struct Simd {
    * stream_end, which is dear: once per chunk of work, not per block. */
   void (*stream)(void* dst, const void* src, int64_t bytes);
   void (*stream_end)();
-  /* dst[i * ldd + j] = src[j * lds + i] for i, j < 16 (elements of 4 bytes). */
-  void (*transpose16)(uint32_t* dst, int64_t ldd, const uint32_t* src, int64_t lds);
+  /* dst[i * ldd + j] = src[j * lds + i] for i, j < 16 (elements of 4 bytes); `stream` may send the
+   * rows, then 64-byte aligned, past the caches. */
+  void (*transpose16)(uint32_t* dst, int64_t ldd, const uint32_t* src, int64_t lds, bool stream);
 
   // reductions of a row; sums are blocked
   double (*sum32)(const float*, int64_t);

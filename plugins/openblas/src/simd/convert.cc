@@ -92,6 +92,53 @@ void stream_end() {
 #endif
 }
 
+#if defined(__AVX512F__)
+
+typedef uint32_t Sixteen __attribute__((vector_size(64)));
+typedef uint32_t SixteenLoose __attribute__((vector_size(64), aligned(4), may_alias));
+
+/* Every cache line is read and written once and whole: rows a power of two apart share a set. */
+void transpose16(uint32_t* dst, int64_t ldd, const uint32_t* src, int64_t lds, bool stream) {
+  Sixteen r[16], s[16];
+  for (int i = 0; i < 16; ++i) r[i] = *reinterpret_cast<const SixteenLoose*>(src + i * lds);
+  for (int i = 0; i < 16; i += 2) {  // pairs
+    s[i] = __builtin_shuffle(r[i], r[i + 1],
+                             Sixteen{0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29});
+    s[i + 1] = __builtin_shuffle(
+        r[i], r[i + 1], Sixteen{2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31});
+  }
+  for (int i = 0; i < 16; i += 4)  // quads
+    for (int k = 0; k < 2; ++k) {
+      r[i + 2 * k] =
+          __builtin_shuffle(s[i + k], s[i + k + 2],
+                            Sixteen{0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29});
+      r[i + 2 * k + 1] =
+          __builtin_shuffle(s[i + k], s[i + k + 2],
+                            Sixteen{2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31});
+    }
+  const Sixteen even{0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27};
+  const Sixteen odd{4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31};
+  for (int k = 0; k < 4; ++k) {  // lanes of 16 bytes
+    const Sixteen a = __builtin_shuffle(r[k], r[4 + k], even);
+    const Sixteen b = __builtin_shuffle(r[k], r[4 + k], odd);
+    const Sixteen c = __builtin_shuffle(r[8 + k], r[12 + k], even);
+    const Sixteen d = __builtin_shuffle(r[8 + k], r[12 + k], odd);
+    s[k] = __builtin_shuffle(a, c, even);
+    s[4 + k] = __builtin_shuffle(b, d, even);
+    s[8 + k] = __builtin_shuffle(a, c, odd);
+    s[12 + k] = __builtin_shuffle(b, d, odd);
+  }
+  for (int i = 0; i < 16; ++i) {
+    if (stream) {
+      _mm512_stream_si512(reinterpret_cast<__m512i*>(dst + i * ldd), (__m512i)s[i]);
+    } else {
+      *reinterpret_cast<SixteenLoose*>(dst + i * ldd) = s[i];
+    }
+  }
+}
+
+#else
+
 // Eight rows of eight at a time: three rounds of interleaving pairs, quads and halves.
 typedef uint32_t Eight __attribute__((vector_size(32)));
 typedef uint32_t EightLoose __attribute__((vector_size(32), aligned(4), may_alias));
@@ -116,10 +163,12 @@ inline void transpose8(uint32_t* dst, int64_t ldd, const uint32_t* src, int64_t 
   for (int i = 0; i < 8; ++i) *reinterpret_cast<EightLoose*>(dst + i * ldd) = s[i];
 }
 
-void transpose16(uint32_t* dst, int64_t ldd, const uint32_t* src, int64_t lds) {
+void transpose16(uint32_t* dst, int64_t ldd, const uint32_t* src, int64_t lds, bool) {
   for (int i = 0; i < 16; i += 8)
     for (int j = 0; j < 16; j += 8) transpose8(dst + i * ldd + j, ldd, src + j * lds + i, lds);
 }
+
+#endif
 
 }  // namespace
 
