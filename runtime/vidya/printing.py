@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,21 @@ def to_text(x: Tensor) -> str:
         body = np.array2string(
             array,
             separator=", ",
+            threshold=1000,
+            edgeitems=3,
+            prefix="tensor(",
+            formatter={"float_kind": _float_format(array)} if array.dtype.kind == "f" else None,
+        )
+    return f"tensor(<{what}>, shape={tuple(x.shape)}, dtype={x.dtype!r})"
+    array = x.detach().numpy()
+    if array.dtype == dtypes.bfloat16.np:
+        array = array.astype(np.float32)
+    if array.size == 0:
+        body = "[]" if array.ndim == 1 else f"[], size={tuple(x.shape)}"
+    else:
+        body = np.array2string(
+            array,
+            separator=", ",
             precision=4,
             threshold=1000,
             edgeitems=3,
@@ -45,3 +61,20 @@ def to_text(x: Tensor) -> str:
             suppress_small=False,
         )
     return f"tensor({', '.join([body, *suffix])})"
+
+
+def _float_format(array: np.ndarray) -> Callable[[float], str]:
+    """PyTorch's: "1." where all are whole, else four decimals, or an exponent where those hide."""
+    shown = array[np.isfinite(array) & (array != 0)]
+    largest, smallest = (np.abs(shown).max(), np.abs(shown).min()) if shown.size else (0, 1)
+    if np.all(shown == np.ceil(shown)):
+        text = "{:.4e}" if largest >= 1e8 else "{:.0f}."
+    else:
+        hidden = largest / smallest > 1e3 or largest > 1e8 or smallest < 1e-4
+        text = "{:.4e}" if hidden else "{:.4f}"
+
+    def show(x: float) -> str:
+        return text.format(x) if np.isfinite(x) else str(float(x))
+
+    width = max((len(show(x)) for x in array.ravel()[:1000]), default=0)
+    return lambda x: show(x).rjust(width)

@@ -237,14 +237,15 @@ def _no_kernel(definition: schema.OpDef, args: list, trace: Trace, error: NoKern
     )
 
 
-def convert(op: Any, name: str, value: Any) -> Any:
-    """An argument that is no Tensor where one is needed: NumPy's arrays and scalars become one."""
+def convert(op: Any, name: str, value: Any, like: Any) -> Any:
+    """An argument that is no Tensor where one is needed: NumPy's arrays and scalars become one,
+    on the device of the tensor `like` among the others, if there is one."""
     import numpy as np
 
     if isinstance(value, (np.ndarray, np.generic)):
         from ..construct import as_tensor
 
-        return as_tensor(np.asarray(value))
+        return as_tensor(np.asarray(value), device=None if like is None else like.device)
     raise TypeError(
         f"{op.name}(): argument '{name}' must be a Tensor, not {type(value).__name__}; "
         "make one with vidya.tensor(...)"
