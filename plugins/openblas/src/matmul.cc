@@ -244,7 +244,9 @@ vd_status finish(Device& d, const vd_call& call, uint32_t caps, const GemmShape&
   if (s.m > 0x7fffffff || s.n > 0x7fffffff || s.k > 0x7fffffff)
     return unsupported(call, err, "OpenBLAS counts in 32 bits");
   const DType t = in_type(call, 0);
-  const bool native = t == DType::BF16 && d.bf16 && s.k > 0;
+  // A single row or column may have any strides; packing needs one of the two to be 1.
+  const auto packs = [](const Matrices& x) { return x.s0 == 1 || x.s1 == 1; };
+  const bool native = t == DType::BF16 && d.bf16 && s.k > 0 && packs(a) && packs(b);
   switch (t) {
     case DType::F16:
     case DType::BF16:
