@@ -38,7 +38,7 @@ DECODED = 16  # tokens of one call of decode
 _QWEN = Work(
     "", "", 0, "tok/s", vocab_size=151_936, hidden_size=1024, num_hidden_layers=28,
     num_attention_heads=16, num_key_value_heads=8, head_dim=128, intermediate_size=3072,
-    qk_norm=True, rope_theta=1e6,
+    qk_norm=True, rope_theta=1e6, precisions=("fp32", "bf16", "int8", "int4"),
 )  # fmt: skip
 
 
@@ -112,6 +112,7 @@ def attention_inputs(work: Work) -> list[np.ndarray]:
 
 BLOCK, WIDTH, HEADS, LETTERS, IGNORED = 16, 16, 4, 27, -100
 LR, BETAS, EPS = 0.01, (0.85, 0.99), 1e-8
+CHECKED = 300  # the loss of this step is compared; later on, rounding has grown by itself
 
 
 def names(steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -129,7 +130,7 @@ def names(steps: int) -> tuple[np.ndarray, np.ndarray]:
 def tiny_weights() -> dict[str, np.ndarray]:
     shapes = {
         "wte": (LETTERS, WIDTH), "wpe": (BLOCK, WIDTH), "lm_head": (LETTERS, WIDTH),
-        **{name: (WIDTH, WIDTH) for name in ("wq", "wk", "wv", "wo")},
+        **dict.fromkeys(("wq", "wk", "wv", "wo"), (WIDTH, WIDTH)),
         "fc1": (4 * WIDTH, WIDTH), "fc2": (WIDTH, 4 * WIDTH),
     }  # fmt: skip
     rng = np.random.default_rng(4)

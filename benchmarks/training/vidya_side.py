@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import vidya
@@ -16,11 +17,10 @@ from .worker import Skip
 
 DEVICE = "openblas"
 DTYPES = {"fp32": vidya.float32, "bf16": vidya.bfloat16}
+BITS = {"int8": 8, "int4": 4}  # of the weights; all else is bf16 then
 
 
 def prepare(work: Work, precision: str, competitor: str) -> Callable[[], float]:
-    if precision not in DTYPES:
-        raise Skip(f"no {precision} here")
     if competitor == "vidya-loop" and work.kind not in ("tiny", "decode"):
         raise Skip("a loop without Python is measured for tiny and decode")
     maker = {"train": train, "tiny": tiny, "decode": decode, "prefill": prefill,
@@ -29,13 +29,10 @@ def prepare(work: Work, precision: str, competitor: str) -> Callable[[], float]:
 
 
 def model_of(work: Work, dtype: vidya.dtypes.dtype) -> Transformer:
-    names = ("vocab_size hidden_size num_hidden_layers num_attention_heads num_key_value_heads "
-             "head_dim intermediate_size qk_norm rope_theta rms_norm_eps").split()  # fmt: skip
-    settings = {name: getattr(work, name) for name in names}
+    names = [field.name for field in dataclasses.fields(TransformerConfig)]
+    settings = {name: getattr(work, name) for name in names if hasattr(work, name)}
     # No time for drawing weights that are replaced below.
-    config = TransformerConfig(
-        max_position_embeddings=work.T, initializer_range=0.0, **settings
-    )
+    config = TransformerConfig(max_position_embeddings=work.T, initializer_range=0.0, **settings)
     model = Transformer(config, device=DEVICE, dtype=dtype)
     found = dict(model.named_parameters())
     with vidya.no_grad():
@@ -43,6 +40,14 @@ def model_of(work: Work, dtype: vidya.dtypes.dtype) -> Transformer:
             found.pop(name).copy_(vidya.tensor(array, device=DEVICE, dtype=dtype))
     assert not found, f"no weights for {sorted(found)}"
     return model
+
+
+def inference_model(work: Work, precision: str) -> Transformer:
+    if precision not in BITS:
+        return model_of(work, DTYPES[precision])
+    model = model_of(work, vidya.bfloat16)
+    model.untie()
+    return vidya.quantize(model, BITS[precision])
 
 
 def train(work: Work, precision: str, competitor: str) -> Callable[[], float]:
@@ -81,19 +86,19 @@ def tiny(work: Work, precision: str, competitor: str) -> Callable[[], float]:
 
     run = step if competitor == "vidya" else vidya.compile(step)
     if competitor == "vidya-loop":
-        return lambda: run.loop(steps, xs, ys, stacked=(0, 1))[-1].item()
+        return lambda: run.loop(steps, xs, ys, stacked=(0, 1))[shapes.CHECKED].item()
 
     def thousand():
-        for i in range(steps):
-            loss = run(xs[i], ys[i])
-        return loss.item()
+        losses = [run(xs[i], ys[i]) for i in range(steps)]
+        return losses[shapes.CHECKED].item()
 
     return thousand
 
 
 def decode(work: Work, precision: str, competitor: str) -> Callable[[], float]:
-    model = model_of(work, DTYPES[precision])
-    cache = Cache(model.config, work.T, device=DEVICE, dtype=DTYPES[precision])
+    model = inference_model(work, precision)
+    dtype = DTYPES.get(precision, vidya.bfloat16)
+    cache = Cache(model.config, work.T, device=DEVICE, dtype=dtype)
     token = vidya.zeros(1, 1, dtype=vidya.int64, device=DEVICE)
 
     def step():
@@ -117,12 +122,12 @@ def decode(work: Work, precision: str, competitor: str) -> Callable[[], float]:
 
 
 def prefill(work: Work, precision: str, competitor: str) -> Callable[[], float]:
-    model = model_of(work, DTYPES[precision])
+    model = inference_model(work, precision)
     x = vidya.tensor(shapes.tokens(work)[0], device=DEVICE)
 
     def step(x):
         with vidya.no_grad():
-            return F.linear(model.hidden(x)[:, -1], model.head).amax()
+            return model.logits(model.hidden(x)[:, -1]).amax()
 
     run = step if competitor == "vidya" else vidya.compile(step)
     return lambda: run(x).item()

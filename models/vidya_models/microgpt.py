@@ -25,6 +25,8 @@ from vidya.train import Batch, Recipe
 
 from .data import names_path
 
+IGNORED = -100  # a target that is none
+
 
 @dataclass(frozen=True)
 class MicroGPTConfig:
@@ -38,6 +40,7 @@ class MicroGPTConfig:
     beta1: float = 0.85
     beta2: float = 0.99
     eps: float = 1e-8
+    pad: bool = False  # all names as long as the block, so that one compiled plan serves them
 
     def __post_init__(self) -> None:
         for name in ("n_layer", "n_embd", "n_head", "block_size"):
@@ -163,6 +166,12 @@ class Names(NamedTuple):
     letters: Characters
 
 
+class PaddedBatch(NamedTuple):
+    inputs: Tensor  # [block_size]
+    targets: Tensor
+    tokens: int  # those that count
+
+
 class MicroGPTRecipe(Recipe):
     name = "microgpt"
     summary = "a one-layer GPT that invents names (4192 parameters)"
@@ -201,15 +210,21 @@ class MicroGPTRecipe(Recipe):
 
     def batch(
         self, config: MicroGPTConfig, data: Names, step: int, rng: Random, device: Any
-    ) -> Batch:
+    ) -> Batch | PaddedBatch:
         names, letters = data
         name = names[step % len(names)]
-        ids = [letters.bos, *letters.encode(name), letters.bos]
-        tokens = vidya.tensor(ids[: config.block_size + 1], device=device)
-        return Batch(inputs=tokens[:-1], targets=tokens[1:])
+        ids = [letters.bos, *letters.encode(name), letters.bos][: config.block_size + 1]
+        if not config.pad:
+            tokens = vidya.tensor(ids, device=device)
+            return Batch(inputs=tokens[:-1], targets=tokens[1:])
+        # No token sees those behind it, and no loss counts there.
+        rest = config.block_size + 1 - len(ids)
+        inputs = vidya.tensor(ids[:-1] + [letters.bos] * rest, device=device)
+        targets = vidya.tensor(ids[1:] + [IGNORED] * rest, device=device)
+        return PaddedBatch(inputs, targets, len(ids) - 1)
 
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        return F.cross_entropy(model(batch.inputs), batch.targets)
+    def loss(self, model: nn.Module, batch: Batch | PaddedBatch) -> Tensor:
+        return F.cross_entropy(model(batch.inputs), batch.targets, ignore_index=IGNORED)
 
     def sample(
         self, model: nn.Module, vocabulary: str, rng: Random, temperature: float, prompt: str = ""

@@ -15,6 +15,7 @@ from typing import Any
 import vidya
 from vidya import Tensor, nn
 from vidya.nn import functional as F
+from vidya.ops.cache import cache_write_
 from vidya.ops.rope import rope, rope_tables
 
 
@@ -73,7 +74,7 @@ class Cache:
         """Write k and v [B, K, T, D] behind what is there; all places, [B, K, S, D]."""
         at = self.positions(k.shape[2])
         for store, new in ((self.keys[layer], k), (self.values[layer], v)):
-            store.index_copy_(2, at, new.to(store.dtype))
+            cache_write_(store, new, at)
         return self.keys[layer], self.values[layer]
 
     def positions(self, count: int) -> Tensor:
@@ -179,13 +180,23 @@ class Transformer(nn.Module):
             if weight.ndim > 1:
                 nn.init.normal_(weight, std=config.initializer_range)
 
-    @property
-    def head(self) -> Tensor:
-        """The table [V, C] that a token's channels are compared with."""
-        return (self.embed_tokens if self.config.tie_word_embeddings else self.lm_head).weight
-
     def forward(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
-        return F.linear(self.hidden(tokens, cache), self.head)
+        return self.logits(self.hidden(tokens, cache))
+
+    def logits(self, x: Tensor) -> Tensor:
+        """[..., C] -> [..., V]: the channels of a token compared with those of each word."""
+        if "lm_head" in self._modules:
+            return self.lm_head(x)
+        return F.linear(x, self.embed_tokens.weight)
+
+    def untie(self) -> None:
+        """Give the head a layer of its own with a copy of the embedding's table, so that the one
+        can change without the other: `vidya.quantize(model)` makes integers of Linear only."""
+        if "lm_head" not in self._modules:
+            table = self.embed_tokens.weight
+            V, C = table.shape
+            self.lm_head = nn.Linear(C, V, bias=False, device=table.device, dtype=table.dtype)
+            self.lm_head.weight = nn.Parameter(table.detach().clone())
 
     def hidden(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
         """[B, T] -> [B, T, C], before the head.  With a cache, tokens follow those in it."""
@@ -209,8 +220,9 @@ class Transformer(nn.Module):
 
     def next_logits(self, tokens: Tensor, cache: Cache) -> Tensor:
         """[B, T] -> [B, V]: the logits after the last token only."""
-        return F.linear(self.hidden(tokens, cache)[:, -1], self.head)
+        return self.logits(self.hidden(tokens, cache)[:, -1])
 
     def loss(self, tokens: Tensor, targets: Tensor) -> Tensor:
         """Mean cross-entropy of targets [B, T]; the logits [B, T, V] never exist as a whole."""
-        return F.linear_cross_entropy(self.hidden(tokens), self.head, targets)
+        head = self.lm_head if "lm_head" in self._modules else self.embed_tokens
+        return F.linear_cross_entropy(self.hidden(tokens), head.weight, targets)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..engine.trace import act
 from .optimizer import Optimizer
 
 
@@ -34,7 +35,13 @@ class LambdaLR:
         self.step()
 
     def step(self, epoch: int | None = None) -> None:
-        """Go to the next step, or to step `epoch`."""
+        """Go to the next step, or to step `epoch`.
+
+        In a compiled function, every run goes on by one (or to `epoch`).
+        """
+        act(lambda: self._go(epoch))
+
+    def _go(self, epoch: int | None) -> None:
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         rows = zip(self.optimizer.param_groups, self.base_lrs, self.lr_lambdas, strict=True)
         for group, base, schedule in rows:
