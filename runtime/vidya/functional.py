@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from . import ops
 from .ops import norm as _norm
+from .ops.activation import gelu, relu, sigmoid, silu, softplus
 from .ops.adaptive import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -15,7 +16,6 @@ from .ops.adaptive import (
     adaptive_max_pool2d,
     adaptive_max_pool3d,
 )
-from .ops.activation import gelu, relu, sigmoid, silu, softplus
 from .ops.attention import scaled_dot_product_attention as _attention
 from .ops.classify import (
     binary_cross_entropy,
@@ -65,7 +65,6 @@ from .ops.pool import (
     max_pool2d,
     max_pool3d,
 )
-from .ops.resize import fold, interpolate, pixel_shuffle, pixel_unshuffle, unfold
 from .ops.rectifiers import (
     celu,
     elu,
@@ -80,6 +79,7 @@ from .ops.rectifiers import (
     softshrink,
     threshold,
 )
+from .ops.resize import fold, interpolate, pixel_shuffle, pixel_unshuffle, unfold
 from .ops.rope import rope as _rope
 from .ops.rope import rope_tables
 from .ops.rules import accumulation

@@ -11,27 +11,23 @@ namespace vob {
 /* n elements: out[i] = f(in[0][i], in[1][i], ...).  out may be the same memory as an input. */
 using Loop = void (*)(void* out, const void* const* in, int64_t n);
 
-#define VOB_UNARY_OPS(X)                                                                           \
-  X(neg)                                                                                           \
-  X(abs)                                                                                           \
-  X(sign)                                                                                          \
-  X(floor) X(ceil) X(round) X(trunc) X(sqrt) X(exp) X(expm1) X(log) X(log1p) X(sin) X(cos) X(tanh) \
-      X(erf) X(relu) X(sigmoid) X(silu) X(gelu) X(gelu_tanh) X(rsqrt) X(reciprocal) X(square)      \
-          X(exp2) X(log2) X(log10)
-#define VOB_BINARY_OPS(X)                                                            \
-  X(add)                                                                             \
-  X(sub)                                                                             \
-  X(mul)                                                                             \
-  X(div) X(maximum) X(minimum) X(relu_backward) X(sigmoid_backward) X(tanh_backward) \
-      X(silu_backward) X(gelu_backward) X(gelu_tanh_backward)
-#define VOB_COMPARE_OPS(X) X(eq) X(ne) X(lt) X(le) X(gt) X(ge)
+/* clang-format moves one X to a line of its own at every pass. */
+/* clang-format off */
+#define VOB_UNARY_OPS(X)                                                                  \
+  X(neg) X(abs) X(sign) X(floor) X(ceil) X(round) X(trunc) X(sqrt) X(exp) X(expm1) X(log) \
+  X(log1p) X(sin) X(cos) X(tanh) X(erf) X(relu) X(sigmoid) X(silu) X(gelu) X(gelu_tanh)   \
+  X(rsqrt) X(reciprocal) X(square) X(exp2) X(log2) X(log10)
+#define VOB_BINARY_OPS(X)                                                                \
+  X(add) X(sub) X(mul) X(div) X(maximum) X(minimum) X(relu_backward) X(sigmoid_backward) \
+  X(tanh_backward) X(silu_backward) X(gelu_backward) X(gelu_tanh_backward)
+#define VOB_COMPARE_OPS(X) \
+  X(eq) X(ne) X(lt) X(le) X(gt) X(ge)
 
 /* What element-wise programs have besides; truth is 0 or 1 there.  In simd/ewise.cc. */
-#define VOB_EWISE_OPS(X)                                                                   \
-  X(eq)                                                                                    \
-  X(ne)                                                                                    \
-  X(lt) X(le) X(gt) X(ge) X(and) X(or) X(not) X(where) X(fma) X(fms) X(fnma) X(round_bf16) \
-      X(round_f16) X(pow) X(fmod)
+#define VOB_EWISE_OPS(X)                                                                 \
+  X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(and) X(or) X(not) X(where) X(fma) X(fms) X(fnma) \
+  X(round_bf16) X(round_f16) X(pow) X(fmod)
+/* clang-format on */
 
 #define VOB_ENUM(name) k_##name,
 enum UnaryOp { VOB_UNARY_OPS(VOB_ENUM) kUnaryOps };

@@ -20,7 +20,9 @@ def _positions(name: str, cache: Tensor, values: Tensor, positions: Tensor) -> T
         cache.ndim < 2
         or cache.ndim != values.ndim
         or any(
-            a != b for d, (a, b) in enumerate(zip(cache.shape, values.shape, strict=True)) if d != cache.ndim - 2
+            a != b
+            for d, (a, b) in enumerate(zip(cache.shape, values.shape, strict=True))
+            if d != cache.ndim - 2
         )
     ):
         raise ValueError(

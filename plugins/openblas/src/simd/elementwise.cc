@@ -175,11 +175,11 @@ COMPARE(ge, >=)
 void fill_elementwise(Simd& s) {
 #define SET(name) \
   s.unary[kF32][k_##name] = u_##name<float>, s.unary[kF64][k_##name] = u_##name<double>;
-  SET(neg)
-  SET(abs)
-  SET(sign) SET(floor) SET(ceil) SET(round) SET(trunc) SET(sqrt) SET(exp) SET(expm1) SET(log)
-      SET(log1p) SET(tanh) SET(erf) SET(relu) SET(sigmoid) SET(silu) SET(gelu) SET(gelu_tanh)
-          SET(rsqrt) SET(reciprocal) SET(square) SET(exp2) SET(log2) SET(log10)
+  // clang-format off
+  SET(neg) SET(abs) SET(sign) SET(floor) SET(ceil) SET(round) SET(trunc) SET(sqrt) SET(exp)
+  SET(expm1) SET(log) SET(log1p) SET(tanh) SET(erf) SET(relu) SET(sigmoid) SET(silu) SET(gelu)
+  SET(gelu_tanh) SET(rsqrt) SET(reciprocal) SET(square) SET(exp2) SET(log2) SET(log10)
+  // clang-format on
 #undef SET
               s.unary[kF32][k_sin] = trig32<0>,
               s.unary[kF32][k_cos] = trig32<1>;

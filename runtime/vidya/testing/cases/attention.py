@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-
 from vidya import dtypes
+
 from ..case import S, Wrong, case
 from .nn import softmax
 

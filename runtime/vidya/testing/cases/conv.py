@@ -26,13 +26,16 @@ def conv(n):
             return oracle(x[None], weight, bias, stride, padding, dilation, groups)[0]
         stride, dilation, kernel = per_dim(stride, n), per_dim(dilation, n), weight.shape[2:]
         if isinstance(padding, str):
-            total = [d * (k - 1) if padding == "same" else 0 for d, k in zip(dilation, kernel)]
+            total = [
+                d * (k - 1) if padding == "same" else 0
+                for d, k in zip(dilation, kernel, strict=True)
+            ]
             x = np.pad(x, [(0, 0), (0, 0), *((t // 2, t - t // 2) for t in total)])
         else:
             x = padded(x, per_dim(padding, n))
         sizes = [
             (s - d * (k - 1) - 1) // t + 1
-            for s, k, t, d in zip(x.shape[2:], kernel, stride, dilation)
+            for s, k, t, d in zip(x.shape[2:], kernel, stride, dilation, strict=True)
         ]
         count, outputs = x.shape[0], weight.shape[0]
         grouped = x.reshape(count, groups, x.shape[1] // groups, *x.shape[2:])
@@ -41,7 +44,7 @@ def conv(n):
         for place in itertools.product(*map(range, kernel)):
             cut = tuple(
                 slice(p * d, p * d + t * (m - 1) + 1, t)
-                for p, d, t, m in zip(place, dilation, stride, sizes)
+                for p, d, t, m in zip(place, dilation, stride, sizes, strict=True)
             )
             seen = grouped[(slice(None),) * 3 + cut]
             out += np.einsum("goc,ngc...->ngo...", rows[(..., *place)], seen)
@@ -59,7 +62,7 @@ def conv_transpose(n):
         padding, extra = per_dim(padding, n), per_dim(output_padding, n)
         wide = [
             (s - 1) * t + d * (k - 1) + 1 + e
-            for s, t, d, k, e in zip(x.shape[2:], stride, dilation, kernel, extra)
+            for s, t, d, k, e in zip(x.shape[2:], stride, dilation, kernel, extra, strict=True)
         ]
         count, width = x.shape[0], weight.shape[1]
         grouped = x.reshape(count, groups, x.shape[1] // groups, *x.shape[2:])
@@ -68,11 +71,11 @@ def conv_transpose(n):
         for place in itertools.product(*map(range, kernel)):
             cut = tuple(
                 slice(p * d, p * d + t * (m - 1) + 1, t)
-                for p, d, t, m in zip(place, dilation, stride, x.shape[2:])
+                for p, d, t, m in zip(place, dilation, stride, x.shape[2:], strict=True)
             )
             part = np.einsum("gco,ngc...->ngo...", rows[(..., *place)], grouped)
             out[(slice(None),) * 3 + cut] += part
-        keep = tuple(slice(p, w - p) for p, w in zip(padding, wide))
+        keep = tuple(slice(p, w - p) for p, w in zip(padding, wide, strict=True))
         out = out[(slice(None),) * 3 + keep].reshape(
             count, groups * width, *(k.stop - k.start for k in keep)
         )
@@ -114,8 +117,13 @@ def _bench(n):
 
 for _n in (1, 2, 3):
     case(
-        f"nn.functional.conv{_n}d", conv(_n), _conv(_n), scale=8, wrong=_wrong_conv(_n), bench=_bench(_n)
-    )  # fmt: skip
+        f"nn.functional.conv{_n}d",
+        conv(_n),
+        _conv(_n),
+        scale=8,
+        wrong=_wrong_conv(_n),
+        bench=_bench(_n),
+    )
 
 
 def _transposed(n):
@@ -136,13 +144,16 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
     kernel, dilation = per_dim(kernel_size, 2), per_dim(dilation, 2)
     stride, x = per_dim(stride, 2), padded(x, per_dim(padding, 2))
     counts = [
-        (s - d * (k - 1) - 1) // t + 1 for s, k, t, d in zip(x.shape[2:], kernel, stride, dilation)
+        (s - d * (k - 1) - 1) // t + 1
+        for s, k, t, d in zip(x.shape[2:], kernel, stride, dilation, strict=True)
     ]
     columns = [
-        x[:, :, i * dilation[0] :: stride[0], j * dilation[1] :: stride[1]][:, :, : counts[0], : counts[1]]
+        x[:, :, i * dilation[0] :: stride[0], j * dilation[1] :: stride[1]][
+            :, :, : counts[0], : counts[1]
+        ]
         for i in range(kernel[0])
         for j in range(kernel[1])
-    ]  # fmt: skip
+    ]
     return np.stack(columns, 2).reshape(x.shape[0], -1, counts[0] * counts[1])
 
 
@@ -163,8 +174,12 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
 case(
     "nn.functional.unfold",
     unfold,
-    lambda t: [S(t(1, 2, 4, 5), 2), S(t(2, 1, 4, 4), (2, 3), padding=1, stride=2), S(t(1, 1, 5, 5), 2, dilation=2)],
-)  # fmt: skip
+    lambda t: [
+        S(t(1, 2, 4, 5), 2),
+        S(t(2, 1, 4, 4), (2, 3), padding=1, stride=2),
+        S(t(1, 1, 5, 5), 2, dilation=2),
+    ],
+)
 case(
     "nn.functional.fold",
     fold,
@@ -177,7 +192,9 @@ case(
 def pad(x, pad, mode="constant", value=None):
     widths = [(0, 0)] * (x.ndim - len(pad) // 2)
     widths += [(pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
-    cut = tuple(slice(max(-a, 0), s - max(-b, 0)) for (a, b), s in zip(widths, x.shape))
+    cut = tuple(
+        slice(max(-a, 0), s - max(-b, 0)) for (a, b), s in zip(widths, x.shape, strict=True)
+    )
     widths = [(max(a, 0), max(b, 0)) for a, b in widths]
     if mode == "constant":
         return np.pad(x[cut], widths, constant_values=value or 0)

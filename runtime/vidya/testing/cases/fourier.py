@@ -118,10 +118,16 @@ case(
     grad=False,
     **_OPTIONS,
 )
+
+
+def _shift(name):
+    return lambda x, dim=None: getattr(np.fft, name)(x, dim)
+
+
 for _name in ("fftshift", "ifftshift"):
     case(
         f"fft.{_name}",
-        lambda x, dim=None, f=getattr(np.fft, _name): f(x, dim),
+        _shift(_name),
         lambda t: [S(t(5)), S(t(3, 4)), S(t(3, 4), 1), S(t(2, 3, 4), (0, 2))],
         types="fc",
         skip_dtypes=("bfloat16", "float16"),
@@ -157,6 +163,7 @@ for _name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft"):
         _oracle,
         lambda t, last=_last: [S(t(2, 5, *last)), S(t(2, 6, *last)), S(t(2, 4, *last), 7)],
         fn=_called,
+        complex_inside=True,
         **_OPTIONS,
     )
 
@@ -206,6 +213,7 @@ case(
         S(t(16), 8, 3, t.positive(8), False),
     ],
     fn=_stft_called,
+    complex_inside=True,
     **_OPTIONS,
 )
 case(
@@ -213,5 +221,6 @@ case(
     _istft_oracle,
     lambda t: [S(t(2, 4, 5, 2), 6, 2, t.positive(6)), S(t(5, 4, 2), 8, 3, t.positive(8))],
     fn=_istft_called,
+    complex_inside=True,
     **_OPTIONS,
 )

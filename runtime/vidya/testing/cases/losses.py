@@ -199,9 +199,12 @@ def triplet(a, p, n, margin=1.0, reduction="mean"):
 case(
     F + "triplet_margin_loss",
     triplet,
-    lambda t: [S(t(3, 4), t(3, 4), t(3, 4), margin=9.0), S(t(3, 4), t(3, 4), t(3, 4), margin=9.0, reduction="none")],
+    lambda t: [
+        S(t(3, 4), t(3, 4), t(3, 4), margin=9.0),
+        S(t(3, 4), t(3, 4), t(3, 4), margin=9.0, reduction="none"),
+    ],
     scale=4,
-)  # fmt: skip
+)
 
 
 def linear_cross_entropy(x, weight, target, ignore_index=-100, reduction="mean"):

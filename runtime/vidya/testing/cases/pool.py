@@ -21,7 +21,7 @@ def windows(x, n, kernel, stride, padding, dilation, ceil_mode):
     stride = kernel if stride is None else per_dim(stride, n)
     counts = [
         _count(s, *row, ceil_mode)
-        for s, *row in zip(x.shape[-n:], kernel, stride, padding, dilation)
+        for s, *row in zip(x.shape[-n:], kernel, stride, padding, dilation, strict=True)
     ]
     for o in itertools.product(*map(range, counts)):
         yield (
@@ -29,7 +29,7 @@ def windows(x, n, kernel, stride, padding, dilation, ceil_mode):
             o,
             [
                 [i * t - p + j * d for j in range(k)]
-                for i, k, t, p, d in zip(o, kernel, stride, padding, dilation)
+                for i, k, t, p, d in zip(o, kernel, stride, padding, dilation, strict=True)
             ],
         )
 
@@ -46,7 +46,9 @@ def max_pool(n):
                 out = np.zeros((*x.shape[:-n], *counts))
                 where = np.zeros(out.shape, np.int64)
             inside = [
-                p for p in itertools.product(*met) if all(0 <= i < s for i, s in zip(p, spatial))
+                p
+                for p in itertools.product(*met)
+                if all(0 <= i < s for i, s in zip(p, spatial, strict=True))
             ]
             values = np.stack([x[(..., *p)] for p in inside])
             flat = np.array([np.ravel_multi_index(p, spatial) for p in inside])
@@ -74,12 +76,14 @@ def avg_pool(n):
             if out is None:
                 out = np.zeros((*x.shape[:-n], *counts))
             inside = [
-                p for p in itertools.product(*met) if all(0 <= i < s for i, s in zip(p, spatial))
+                p
+                for p in itertools.product(*met)
+                if all(0 <= i < s for i, s in zip(p, spatial, strict=True))
             ]
             bordered = [
                 p
                 for p in itertools.product(*met)
-                if all(i < s + q for i, s, q in zip(p, spatial, padding))
+                if all(i < s + q for i, s, q in zip(p, spatial, padding, strict=True))
             ]
             total = sum(x[(..., *p)] for p in inside)
             count = len(bordered) if count_include_pad else len(inside)
@@ -91,11 +95,15 @@ def avg_pool(n):
 
 def adaptive(n, reduce):
     def oracle(x, output_size, return_indices=False):
-        sizes = [s if w is None else w for w, s in zip(per_dim(output_size, n), x.shape[-n:])]
+        sizes = [
+            s if w is None else w
+            for w, s in zip(per_dim(output_size, n), x.shape[-n:], strict=True)
+        ]
         out = np.zeros((*x.shape[:-n], *sizes))
         for o in itertools.product(*map(range, sizes)):
             cut = tuple(
-                slice(i * s // w, -(-(i + 1) * s // w)) for i, s, w in zip(o, x.shape[-n:], sizes)
+                slice(i * s // w, -(-(i + 1) * s // w))
+                for i, s, w in zip(o, x.shape[-n:], sizes, strict=True)
             )
             out[(..., *o)] = reduce(x[(..., *cut)], axis=tuple(range(-n, 0)))
         return out
