@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kFewRows = 8;  // more are worth widening the weights for OpenBLAS
 constexpr int64_t kWide = 256;   // rows of weights widened at one time
+constexpr int64_t kBlock = 16;   // rows of weights whose scales are widened at one time
 
 enum Input { kX, kWeight, kScale, kZero, kBias };
 
@@ -37,11 +38,12 @@ class QuantLinear final : public Kernel {
   const char* weights(const vd_call& call, int64_t row) const {
     return in_ptr<char>(call, kWeight) + row * k_ * bits_ / 8;
   }
-  /* A row of scales or zeros as float32: itself, or widened into buf; null if absent. */
-  const float* row(Device& d, const vd_call& call, int input, int64_t i, float* buf) const {
+  /* n rows of scales or zeros as float32: themselves, or widened into buf; null if absent. */
+  const float* row(Device& d, const vd_call& call, int input, int64_t i, int64_t n,
+                   float* buf) const {
     if (sdk::absent(call.inputs[input])) return nullptr;
     if (scale_type_ == DType::F32) return in_ptr<float>(call, input) + i * groups();
-    to_float(d.simd, scale_type_, buf, in_ptr<uint16_t>(call, input) + i * groups(), groups());
+    to_float(d.simd, scale_type_, buf, in_ptr<uint16_t>(call, input) + i * groups(), n * groups());
     return buf;
   }
   const float* input_rows(Device& d, const vd_call& call, float* buf) const {
@@ -81,16 +83,21 @@ class QuantLinear final : public Kernel {
     const auto dot = bits_ == 8 ? loops.dot8 : loops.dot4;
     std::atomic<bool> no_memory{false};
     d.pool.ranges(n_, double(rows_ * k_) / 8, 8, [&](int64_t first, int64_t last) {
-      float* own = static_cast<float*>(thread_scratch(1, size_t(groups()) * 12));
+      float* own =
+          static_cast<float*>(thread_scratch(1, size_t(groups() * (2 * kBlock + 1) + kBlock) * 4));
       if (!own) {
         no_memory = true;
         return;
       }
-      for (int64_t i = first; i < last; ++i) {
-        const float *s = row(d, call, kScale, i, own), *z = row(d, call, kZero, i, own + groups());
-        for (int64_t r = 0; r < rows_; ++r)
-          put(call, r * n_ + i,
-              dot(weights(call, i), s, z, rows[r], k_, group_, own + 2 * groups()) + bias(call, i));
+      float *zeros = own + kBlock * groups(), *each = zeros + kBlock * groups(),
+            *y = each + groups();
+      for (int64_t i = first; i < last; i += kBlock) {
+        const int64_t n = std::min(kBlock, last - i);
+        const float *s = row(d, call, kScale, i, n, own), *z = row(d, call, kZero, i, n, zeros);
+        for (int64_t r = 0; r < rows_; ++r) {
+          dot(y, weights(call, i), n, s, z, rows[r], k_, group_, each);
+          for (int64_t j = 0; j < n; ++j) put(call, r * n_ + i + j, y[j] + bias(call, i + j));
+        }
       }
     });
     return !no_memory;
@@ -117,8 +124,8 @@ class QuantLinear final : public Kernel {
       }
       float *w = own, *s = w + step * k_, *z = s + groups(), *y = z + groups();
       for (int64_t i = 0; i < n; ++i)
-        widen(w + i * k_, weights(call, first + i), row(d, call, kScale, first + i, s),
-              row(d, call, kZero, first + i, z), k_, group_);
+        widen(w + i * k_, weights(call, first + i), row(d, call, kScale, first + i, 1, s),
+              row(d, call, kZero, first + i, 1, z), k_, group_);
       d.blas.sgemm(kRowMajor, kNoTrans, kTrans, int(rows_), int(n), int(k_), 1.f, x, int(k_), w,
                    int(k_), 0.f, y, int(n));
       if (!sdk::absent(call.inputs[kBias]))

@@ -15,13 +15,14 @@ struct QuantRow {
 
 struct QuantLoops {
   void (*quantize)(const QuantRow&, const float* x, int64_t n, int64_t group);
-  /* The product of one row of weights with x.  The weight is (q scale + zero); zero may be null.
-   * 8 bits: n int8.  4 bits: nibbles less 8; of 64 weights the first half lies in the low nibbles
-   * of 32 bytes.  n is a multiple of 64, `each` is scratch of n / group floats. */
-  float (*dot8)(const void* w, const float* scale, const float* zero, const QuantRow& x, int64_t n,
-                int64_t group, float* each);
-  float (*dot4)(const void* w, const float* scale, const float* zero, const QuantRow& x, int64_t n,
-                int64_t group, float* each);
+  /* y = the products of `rows` rows of weights with x.  A weight is (q scale + zero); zero may be
+   * null; scales lie row after row.  8 bits: n int8.  4 bits: nibbles less 8; of 64 weights the
+   * first half lies in the low nibbles of 32 bytes.  n is a multiple of 64, `each` is scratch of
+   * n / group floats. */
+  void (*dot8)(float* y, const void* w, int64_t rows, const float* scale, const float* zero,
+               const QuantRow& x, int64_t n, int64_t group, float* each);
+  void (*dot4)(float* y, const void* w, int64_t rows, const float* scale, const float* zero,
+               const QuantRow& x, int64_t n, int64_t group, float* each);
   void (*widen8)(float* to, const void* w, const float* scale, const float* zero, int64_t n,
                  int64_t group);
   void (*widen4)(float* to, const void* w, const float* scale, const float* zero, int64_t n,
