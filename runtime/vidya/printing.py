@@ -17,6 +17,9 @@ _DEFAULT = {dtypes.bool_, dtypes.int64}
 
 def to_text(x: Tensor) -> str:
     """`tensor([[1., 2.]], dtype=..., device=..., requires_grad=True)`, long ones abridged."""
+    if not x._saved or x._slot is not None:
+        what = "traced" if x._slot is not None else "not saved"
+        return f"tensor(<{what}>, shape={tuple(x.shape)}, dtype={x.dtype!r})"
     suffix = []
     if x.dtype not in _DEFAULT and x.dtype is not dtypes.default_float():
         suffix.append(f"dtype={x.dtype!r}")
@@ -26,9 +29,6 @@ def to_text(x: Tensor) -> str:
         suffix.append(f"grad_fn={x.grad_fn!r}")
     elif x.requires_grad:
         suffix.append("requires_grad=True")
-    if not x._saved or x._slot is not None:
-        what = "traced" if x._slot is not None else "not saved"
-        return f"tensor(<{what}>, shape={tuple(x.shape)}, dtype={x.dtype!r})"
     array = x.detach().numpy()
     if array.dtype == dtypes.bfloat16.np:
         array = array.astype(np.float32)
@@ -43,29 +43,12 @@ def to_text(x: Tensor) -> str:
             prefix="tensor(",
             formatter={"float_kind": _float_format(array)} if array.dtype.kind == "f" else None,
         )
-    return f"tensor(<{what}>, shape={tuple(x.shape)}, dtype={x.dtype!r})"
-    array = x.detach().numpy()
-    if array.dtype == dtypes.bfloat16.np:
-        array = array.astype(np.float32)
-    if array.size == 0:
-        body = "[]" if array.ndim == 1 else f"[], size={tuple(x.shape)}"
-    else:
-        body = np.array2string(
-            array,
-            separator=", ",
-            precision=4,
-            threshold=1000,
-            edgeitems=3,
-            prefix="tensor(",
-            floatmode="maxprec_equal",
-            suppress_small=False,
-        )
     return f"tensor({', '.join([body, *suffix])})"
 
 
 def _float_format(array: np.ndarray) -> Callable[[float], str]:
     """PyTorch's: "1." where all are whole, else four decimals, or an exponent where those hide."""
-    shown = array[np.isfinite(array) & (array != 0)]
+    shown = array[np.isfinite(array) & (array != 0)].astype(np.float64)
     largest, smallest = (np.abs(shown).max(), np.abs(shown).min()) if shown.size else (0, 1)
     if np.all(shown == np.ceil(shown)):
         text = "{:.4e}" if largest >= 1e8 else "{:.0f}."

@@ -6,7 +6,6 @@ import gc
 
 import numpy as np
 import pytest
-
 import vidya
 from vidya.errors import AutogradError
 
