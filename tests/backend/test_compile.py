@@ -125,6 +125,33 @@ def test_gradients_accumulate_where_nothing_clears_them(device):
         np.testing.assert_allclose(weight.grad.numpy(), 2.0 * i)
 
 
+def test_gradients_of_tensors_made_within_are_results(device):
+    @vidya.compile
+    def cube_slope(x):
+        leaf = x.detach().requires_grad_()
+        (leaf**3).sum().backward()
+        return leaf.grad
+
+    for scale in (1.0, 2.0):
+        x = data(device, 4) * scale
+        np.testing.assert_allclose(cube_slope(x).numpy(), 3 * x.numpy() ** 2, rtol=1e-5)
+
+
+def test_a_returned_gradient_is_memory_of_its_own(device):
+    weight = nn.Parameter(vidya.ones(3, device=device))
+
+    @vidya.compile
+    def step(x):
+        weight.grad = None
+        (weight * x).sum().backward()
+        return weight.grad
+
+    first = step(vidya.ones(3, device=device))
+    step(vidya.full((3,), 5.0, device=device))
+    np.testing.assert_array_equal(first.numpy(), np.ones(3))
+    np.testing.assert_array_equal(weight.grad.numpy(), np.full(3, 5.0))
+
+
 def test_random_numbers_differ_from_run_to_run_and_follow_the_seed(device):
     f = vidya.compile(lambda x: x + vidya.rand(4, device=x.device))
     x = vidya.zeros(4, device=device)

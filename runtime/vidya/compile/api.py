@@ -213,11 +213,16 @@ class Compiled:
                     leaves.append(("value", leaf))
         grads: list[tuple[Any, Any]] = []
         kept = []
+        returned = {symbol._slot for symbol in outputs}
         for tensor, grad in effects:
             if grad is not None and grad._slot is not None:
                 kept.append(len(outputs))
                 grads.append((tensor, len(outputs)))
-                outputs.append(capture.symbol(grad))
+                symbol = capture.symbol(grad)
+                if symbol._slot in returned:  # results are new memory, a .grad stays in the plan's
+                    with recording(capture):
+                        symbol = capture.emit("copy", [symbol], [(symbol.shape, symbol.dtype)])[0]
+                outputs.append(symbol)
             else:
                 grads.append((tensor, grad))
         saved = {name: PASSES[name](capture, outputs) for name in self.passes}

@@ -101,6 +101,6 @@ class Capture(Trace):
         for tensor, before in self._grads.values():
             after = tensor.grad
             tensor.grad = before
-            if after is not before:
+            if after is not before and tensor._slot is None:  # others live within a run
                 effects.append((tensor, after))
         return effects
