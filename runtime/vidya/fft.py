@@ -29,17 +29,17 @@ _NORMS = ("backward", "ortho", "forward")
 Sizes = Sequence[int] | None
 
 
-def _scaled(name: str, x: Tensor, n: int, norm: str | None, inverse: bool) -> Tensor:
+def _scaled(x: Tensor, n: int, norm: str | None, inverse: bool) -> Tensor:
     norm = norm or "backward"
-    if norm not in _NORMS:
-        raise ValueError(f"{name}: norm is one of {', '.join(_NORMS)}, not {norm!r}")
     if norm == "ortho":
         return x * (1 / math.sqrt(n))
     return x * (1 / n) if (norm == "backward") is inverse else x
 
 
-def _fitted(name: str, x: Tensor, n: int | None, dim: int) -> Tensor:
-    """x cut or zero-filled to n elements along dim."""
+def _fitted(name: str, x: Tensor, n: int | None, dim: int, norm: str | None) -> Tensor:
+    """x cut or zero-filled to n elements along dim; all arguments are checked here."""
+    if norm is not None and norm not in _NORMS:
+        raise ValueError(f"{name}: norm is one of {', '.join(_NORMS)}, not {norm!r}")
     axis = wrap_dim(name, dim, x.ndim)
     if x.ndim == 0:
         raise ValueError(f"{name}: needs at least one dim")
@@ -71,46 +71,46 @@ def _real(name: str, x: Tensor) -> Tensor:
 
 def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """X[k] = sum over j of x[j] exp(-2 pi i jk / n) along dim; complex."""
-    x = _fitted("fft", _complex(input), n, dim)
-    return _scaled("fft", fft_c2c(x, dim, False), x.shape[dim], norm, False)
+    x = _complex(_fitted("fft", input, n, dim, norm))
+    return _scaled(fft_c2c(x, dim, False), x.shape[dim], norm, False)
 
 
 def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of fft."""
-    x = _fitted("ifft", _complex(input), n, dim)
-    return _scaled("ifft", fft_c2c(x, dim, True), x.shape[dim], norm, True)
+    x = _complex(_fitted("ifft", input, n, dim, norm))
+    return _scaled(fft_c2c(x, dim, True), x.shape[dim], norm, True)
 
 
 def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """fft of a real signal: the n / 2 + 1 frequencies that are not conjugates of others."""
-    x = _fitted("rfft", _real("rfft", input), n, dim)
-    return _scaled("rfft", fft_r2c(x, dim), x.shape[dim], norm, False)
+    x = _fitted("rfft", _real("rfft", input), n, dim, norm)
+    return _scaled(fft_r2c(x, dim), x.shape[dim], norm, False)
 
 
-def _signal(name: str, x: Tensor, n: int | None, dim: int) -> tuple[Tensor, int]:
+def _signal(name: str, x: Tensor, n: int | None, dim: int, norm: str | None) -> tuple[Tensor, int]:
     size = x.shape[wrap_dim(name, dim, x.ndim)] if x.ndim else 1
     n = 2 * (size - 1) if n is None else n
     if n < 1:
         raise ValueError(f"{name}: the size along dim {dim} must be positive, not {n}")
-    return _fitted(name, _complex(x), n // 2 + 1, dim), n
+    return _complex(_fitted(name, x, n // 2 + 1, dim, norm)), n
 
 
 def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of rfft: n real numbers (2 (size - 1) if not given)."""
-    x, n = _signal("irfft", input, n, dim)
-    return _scaled("irfft", fft_c2r(x, dim, n), n, norm, True)
+    x, n = _signal("irfft", input, n, dim, norm)
+    return _scaled(fft_c2r(x, dim, n), n, norm, True)
 
 
 def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """fft of a signal that equals its reversed conjugate, of which half is given; real."""
-    x, n = _signal("hfft", input, n, dim)
-    return _scaled("hfft", fft_c2r(conj(x), dim, n), n, norm, False)
+    x, n = _signal("hfft", input, n, dim, norm)
+    return _scaled(fft_c2r(conj(x), dim, n), n, norm, False)
 
 
 def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of hfft."""
-    x = _fitted("ihfft", _real("ihfft", input), n, dim)
-    return _scaled("ihfft", conj(fft_r2c(x, dim)), x.shape[dim], norm, True)
+    x = _fitted("ihfft", _real("ihfft", input), n, dim, norm)
+    return _scaled(conj(fft_r2c(x, dim)), x.shape[dim], norm, True)
 
 
 # ---- several dims ----

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
+import operator
 from typing import TYPE_CHECKING, Any
 
 from .. import dtypes
@@ -17,6 +20,9 @@ from .sliding import per_dim, windows
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
+
+
+_FEW = 16  # elements of a window
 
 
 def pooled_size(size: int, k: int, stride: int, pad: int, dilation: int, ceil_mode: bool) -> int:
@@ -129,7 +135,13 @@ def avg_pool(
     cut = windows(_surrounded(wide, padding, behind, 0), kernel, stride, one)
     cut = cut[(..., *(slice(0, c) for c in counts))]
     lead = x.ndim - n
-    total = cut.sum(tuple(range(lead, lead + n)))
+    if math.prod(kernel) <= _FEW:  # adding views beats gathering windows
+        total = functools.reduce(
+            operator.add,
+            (cut[(..., *at, *(slice(None),) * n)] for at in itertools.product(*map(range, kernel))),
+        )
+    else:
+        total = cut.sum(tuple(range(lead, lead + n)))
     if divisor is not None:
         return cast_to(total / divisor, x.dtype)
     sizes = x.shape[lead:]

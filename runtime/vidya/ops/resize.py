@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from ..dtypes import float32, float64, int64
+from ..dtypes import float32, int64
 from ..schema import op
 from .adaptive import adaptive_avg_pool
 from .create import count_like
@@ -29,13 +29,15 @@ def resize_nearest(x: Tensor, dim, size, scale, exact=False) -> Tensor:
 def resize_linear(x: Tensor, dim, size, scale, align_corners, cubic=False) -> Tensor:
     """Along `dim`: x between its elements, linearly or by cubics (Keys, 1981, with a = -3/4)."""
     n = x.shape[dim]
-    source = count_like(x, size, 0.0 if align_corners else 0.5 * scale - 0.5, scale, float64)
+    wide = accumulation(x.dtype)
+    source = count_like(x, size, 0.0 if align_corners else 0.5, 1.0, wide) * scale
+    if not align_corners:
+        source = source - 0.5
     if not cubic:
         source = clamp(source, 0.0, None)
     low = source.floor()
-    wide = accumulation(x.dtype)
     shape = (-1, *(1,) * (x.ndim - 1 - dim))
-    t = cast_to(source - low, wide).reshape(shape)
+    t = (source - low).reshape(shape)
     at = cast_to(low, int64)
     taps = [(0, 1 - t), (1, t)] if not cubic else list(zip(range(-1, 3), _keys(t), strict=True))
     out: Any = None

@@ -78,6 +78,7 @@ class Case:
     wrong: Samples | Callable[[Make], Iterable[Wrong]] | None = None
     bench: Samples | None = None
     skip_dtypes: frozenset[str] = field(default_factory=frozenset)
+    complex_inside: bool = False  # real numbers in and out, complex ones between
 
     def function(self, library: str = "vidya") -> Callable[..., Any]:
         """The function under test; AttributeError if the library has no such op."""
