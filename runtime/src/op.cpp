@@ -184,8 +184,11 @@ void classify(OpObject* op, Bound* b, Key* key, Keep* keep) {
     } else if (v == Py_None && p.kind != Param::TENSOR) {
       key->push(NONE);
     } else {
+      PyObject* like = Py_None;  // an array goes to where the tensors are
+      for (size_t k = 0; k < params.size(); ++k)
+        if (is_tensor(b->values[k])) like = b->values[k];
       Ref t(checked(PyObject_CallFunctionObjArgs(g_convert, reinterpret_cast<PyObject*>(op), p.name,
-                                                 v, nullptr)));
+                                                 v, like, nullptr)));
       if (!is_tensor(t.get())) bad_call(op, "cannot use argument '" + param_name(p) + "'");
       b->values[i] = t.get();
       add_tensor(b, as_tensor(t.get()), op);
