@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,13 +35,14 @@ def to_text(x: Tensor) -> str:
     if array.size == 0:
         body = "[]" if array.ndim == 1 else f"[], size={tuple(x.shape)}"
     else:
+        floats: Any = {"float_kind": _float_format(array)} if array.dtype.kind == "f" else None
         body = np.array2string(
             array,
             separator=", ",
             threshold=1000,
             edgeitems=3,
             prefix="tensor(",
-            formatter={"float_kind": _float_format(array)} if array.dtype.kind == "f" else None,
+            formatter=floats,
         )
     return f"tensor({', '.join([body, *suffix])})"
 
