@@ -35,14 +35,16 @@ def to_text(x: Tensor) -> str:
     if array.size == 0:
         body = "[]" if array.ndim == 1 else f"[], size={tuple(x.shape)}"
     else:
-        floats: Any = {"float_kind": _float_format(array)} if array.dtype.kind == "f" else None
+        style: dict[str, Any] = {}
+        if array.dtype.kind == "f":
+            style["formatter"] = {"float_kind": _float_format(array)}
         body = np.array2string(
             array,
             separator=", ",
             threshold=1000,
             edgeitems=3,
             prefix="tensor(",
-            formatter=floats,
+            **style,
         )
     return f"tensor({', '.join([body, *suffix])})"
 
