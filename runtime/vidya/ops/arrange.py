@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..dtypes import int64
+from ..engine.from_host import tensor
 from .create import arange
 from .elementwise import clone
 from .index import index_select
@@ -201,7 +202,5 @@ def combinations(x: Tensor, r: int = 2, with_replacement: bool = False) -> Tenso
     rows = list(choose(range(x.shape[0]), r))
     if not rows or not r:
         return x.new_empty(0, dtype=x.dtype) if not r else x.new_empty(0, r)
-    from ..construct import tensor
-
     index = tensor([i for row in rows for i in row], device=x.device)
     return reshape(index_select(x, 0, index), (len(rows), r))

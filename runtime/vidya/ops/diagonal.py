@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import dtypes
+from ..engine.from_host import tensor
 from ..schema import op
 from .create import arange
 from .elementwise import where
@@ -148,8 +149,6 @@ def _indices(
     name: str, row: int, col: int, offset: int, dtype: Any, device: Any, lower: bool
 ) -> Tensor:
     import numpy as np
-
-    from ..construct import tensor
 
     if row < 0 or col < 0:
         raise ValueError(f"{name}: sizes must not be negative, got {row} and {col}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..dtypes import FLOAT, as_dtype
 from ..schema import op
 from .elementwise import abs, where
+from .factor import svd
 from .pointwise import sgn
 from .reduce import amax, amin, keep, sum
 from .rules import wrap_dim, wrap_dims
@@ -96,9 +97,7 @@ def matrix_norm(
         sums = _vector_norm(x, 1.0, added, True)
         out = amax(sums, kept, True) if ord > 0 else amin(sums, kept, True)
     elif ord in (2, -2, "nuc"):
-        from .. import linalg
-
-        values = linalg.svdvals(x.movedim((row, column), (-2, -1)))
+        values = svd(x.movedim((row, column), (-2, -1)), False)[1]
         out = values.sum(-1) if ord == "nuc" else values.amax(-1) if ord > 0 else values.amin(-1)
         for d in sorted((row, column)):
             out = out.unsqueeze(d)

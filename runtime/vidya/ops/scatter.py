@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dtypes import FLOAT, bool_, int64
+from ..engine.from_host import tensor
 from ..schema import op
 from . import index as _index
 from .create import arange
@@ -268,8 +269,6 @@ def index_put(x: Tensor, indices: Any, values: Tensor, accumulate: bool = False)
 
 def nonzero(x: Tensor, *, as_tuple: bool = False) -> Any:
     """Where x is not 0: [n, dims] int64, or with as_tuple one [n] per dim. Waits for the data."""
-    from ..construct import tensor
-
     mask = x if x.dtype is bool_ else x != 0
     places = np.nonzero(np.atleast_1d(mask.detach().numpy(force=True)))
     if as_tuple:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dtypes import bool_, default_float, int32, int64, uint8
+from ..engine.from_host import tensor
 from ..schema import op
 from .elementwise import where
 from .index import gather, index_select, scatter_add
@@ -100,8 +101,6 @@ def _lengths(first: Tensor, total: int) -> Tensor:
 
 def _row_order(x: Tensor, axis: int) -> Tensor:
     """The order of the slices along an axis, the first element counting most. [n] int64"""
-    from ..construct import tensor
-
     rows = x.detach().movedim(axis, 0)
     wide = rows.float() if rows.dtype.is_floating_point and rows.dtype.itemsize == 2 else rows
     host = wide.numpy(force=True).reshape(x.shape[axis], -1)

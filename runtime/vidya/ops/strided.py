@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..engine import trace as tracing
+from ..engine.from_host import tensor
 from ..schema import VIEW, op
 from .create import contiguous_strides
 from .index import index_select, zeros_like_meta
@@ -54,8 +55,6 @@ def _span(x: Tensor) -> int:
 
 
 def _tensor(index: np.ndarray, like: Tensor) -> Tensor:
-    from ..construct import tensor
-
     return tensor(index, device=like.device)
 
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..dtypes import as_dtype, default_float
+from ..engine.from_host import tensor
+
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
@@ -16,8 +19,6 @@ __all__ = ["bartlett_window", "blackman_window", "hamming_window", "hann_window"
 def _window(
     name: str, n: int, periodic: bool, shape: Callable, dtype: Any, device: Any, requires_grad: bool
 ) -> Tensor:
-    from ..construct import tensor
-    from ..dtypes import as_dtype, default_float
 
     kind = default_float() if dtype is None else as_dtype(dtype)
     if not kind.is_floating_point:
