@@ -35,8 +35,10 @@ _ESSENTIAL = (dtypes.float32, dtypes.int64, dtypes.bool_)
 @contextlib.contextmanager
 def honest(case: Case, dtype: dtypes.dtype, complete: bool) -> Iterator[None]:
     """An unsupported dtype is skipped and reported; but float32 must be supported everywhere."""
-    essential = dtype is dtypes.float32 and not case.complex_inside and all(
-        result in _ESSENTIAL for result in case.result_dtypes(dtype)
+    essential = (
+        dtype is dtypes.float32
+        and not case.complex_inside
+        and all(result in _ESSENTIAL for result in case.result_dtypes(dtype))
     )
     try:
         yield
