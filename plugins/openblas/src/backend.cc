@@ -23,6 +23,8 @@ Device::Device(int threads)
   if (simd && std::strcmp(simd_name, "avx512") == 0) bf16 = bf16_kernels();
   add_elementwise(table);
   add_ewise(table);
+  add_gated(table);
+  add_rope(table);
   add_cast(table);
   add_copy(table);
   add_create(table);

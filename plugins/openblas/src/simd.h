@@ -58,6 +58,9 @@ struct Simd {
   Loop binary[2][kBinaryOps];
   Loop compare[2][kCompareOps];  // to bool
   Loop ewise[2][kEwiseOps];
+  /* `half` pairs of a row: (x[i], x[i + half]), or neighbours if interleaved. */
+  void (*rope32)(float* y, const float* x, const float* cos, const float* sin, int64_t half,
+                 bool interleaved);
 
   // 16-bit floats to and from float32, to nearest even
   void (*bf16_to_f32)(float*, const uint16_t*, int64_t);

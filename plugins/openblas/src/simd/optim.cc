@@ -83,6 +83,7 @@ const Simd* VOB_NAME(VOB_ISA)() {
     Simd s{};
     VOB_ISA::fill_elementwise(s);
     VOB_ISA::fill_ewise(s);
+    VOB_ISA::fill_rope(s);
     VOB_ISA::fill_convert(s);
     VOB_ISA::fill_reduce(s);
     VOB_ISA::fill_rows(s);

@@ -9,6 +9,7 @@ namespace VOB_ISA {
 
 void fill_elementwise(Simd&);
 void fill_ewise(Simd&);
+void fill_rope(Simd&);
 void fill_convert(Simd&);
 void fill_reduce(Simd&);
 void fill_rows(Simd&);

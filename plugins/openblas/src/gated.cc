@@ -1,0 +1,70 @@
+// Gated activations and their gradients, as element-wise programs of their own.
+#include "ewise.h"
+
+namespace vob {
+namespace {
+
+struct Gated {
+  const char *op;
+  const char *program;      // of float registers: g (backward only), gate, up
+  const char *program_tanh; // with approximate = "tanh"
+  std::vector<int64_t> results;
+  int inputs;
+};
+
+// swiglu_backward: s = sigmoid(gate), dup = g gate s, dgate = g up (s + gate s
+// - gate s s)
+const Gated kGated[] = {
+    {"swiglu", "silu 0; mul 2 1", nullptr, {3}, 2},
+    {"swiglu_backward",
+     "sigmoid 1; mul 1 3; mul 0 4; add 3 4; mul 4 3; sub 6 7; mul 0 2; mul 9 8",
+     nullptr,
+     {10, 5},
+     3},
+    {"geglu", "gelu 0; mul 2 1", "gelu_tanh 0; mul 2 1", {3}, 2},
+    {"geglu_backward",
+     "mul 0 2; gelu_backward 3 1; gelu 1; mul 0 5",
+     "mul 0 2; gelu_tanh_backward 3 1; gelu_tanh 1; mul 0 5",
+     {4, 6},
+     3},
+    {"relu_squared", "relu 0; square 1", nullptr, {2}, 1},
+};
+
+vd_status make(Device &d, const vd_call &call, std::unique_ptr<Kernel> &kernel,
+               vd_err *err) {
+  for (const Gated &g : kGated) {
+    if (std::strcmp(g.op, call.op) != 0)
+      continue;
+    if (!arity(call, g.inputs, int(g.results.size())))
+      return fail(err, VD_INVALID, "%s takes %d inputs and %d outputs", call.op,
+                  g.inputs, int(g.results.size()));
+    for (int i = 0; i < call.n_inputs; ++i)
+      if (!sdk::is_float(in_type(call, i)))
+        return unsupported(call, err, "it is for floats");
+    const bool tanh =
+        g.program_tanh &&
+        std::strcmp(sdk::attr_str(call, "approximate", "none"), "tanh") == 0;
+    vd_attr attrs[2]{};
+    attrs[0].name = "program";
+    attrs[0].kind = VD_ATTR_STR;
+    attrs[0].value.s = tanh ? g.program_tanh : g.program;
+    attrs[1].name = "results";
+    attrs[1].kind = VD_ATTR_INTS;
+    attrs[1].count = int32_t(g.results.size());
+    attrs[1].value.ints = g.results.data();
+    vd_call program = call;
+    program.attrs = attrs;
+    program.n_attrs = 2;
+    return make_ewise(d, program, kernel, err);
+  }
+  return unsupported(call, err, "no such activation");
+}
+
+} // namespace
+
+void add_gated(sdk::Table<Make> &table) {
+  for (const Gated &g : kGated)
+    table.add(g.op, make);
+}
+
+} // namespace vob
