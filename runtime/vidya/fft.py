@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import dtypes
+from .arguments import explain
 from .ops.arrange import roll
 from .ops.create import arange
 from .ops.fourier import fft_c2c, fft_c2r, fft_r2c
@@ -122,6 +123,9 @@ def _dims(name: str, x: Tensor, s: Sizes, dim: Any) -> tuple[list[int], list[int
         dim = (dim,)
     if isinstance(s, int):
         s = (s,)
+    for what, value in (("dim", dim), ("s", s)):
+        if value is not None and not isinstance(value, (tuple, list)):
+            raise TypeError(f"{name}: {what} must be an int or a sequence of ints, not {value!r}")
     if dim is None:
         count = x.ndim if s is None else len(s)
         dim = tuple(range(x.ndim - count, x.ndim))
@@ -207,13 +211,20 @@ fft2, ifft2, rfft2, irfft2, hfft2, ihfft2 = map(_two, (fftn, ifftn, rfftn, irfft
 
 def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None, device: Any = None) -> Tensor:
     """The frequencies of fft's results: 0, 1, ..., -1, divided by n d. [n]"""
+    _positive("fftfreq", n, d)
     k = arange(n, device=device)
     k = k - (k >= (n + 1) // 2).to(k.dtype) * n
     return k.to(dtypes.as_dtype(dtype or dtypes.get_default_dtype())) * (1.0 / (n * d))
 
 
+def _positive(name: str, n: int, d: float) -> None:
+    if n < 1 or d == 0:
+        raise ValueError(f"{name}: n must be positive and d not 0, got n = {n}, d = {d}")
+
+
 def rfftfreq(n: int, d: float = 1.0, *, dtype: Any = None, device: Any = None) -> Tensor:
     """The frequencies of rfft's results: 0, 1, ..., n / 2, divided by n d."""
+    _positive("rfftfreq", n, d)
     type_ = dtypes.as_dtype(dtype or dtypes.get_default_dtype())
     return arange(n // 2 + 1, device=device).to(type_) * (1.0 / (n * d))
 
@@ -234,3 +245,6 @@ def fftshift(input: Tensor, dim: Any = None) -> Tensor:
 def ifftshift(input: Tensor, dim: Any = None) -> Tensor:
     """The inverse of fftshift."""
     return _shifted("ifftshift", input, dim, -1)
+
+
+explain(globals(), __all__)

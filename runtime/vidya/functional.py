@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from . import ops
+from .arguments import explain
 from .ops import norm as _norm
 from .ops.activation import gelu, relu, sigmoid, silu, softplus
 from .ops.adaptive import (
@@ -235,3 +236,6 @@ def rope(
         shape = (cos.shape[0], *(1,) * (input.ndim - 3), *cos.shape[1:])
         cos, sin = cos.reshape(shape), sin.reshape(shape)
     return _rope(input, cos, sin, interleaved)
+
+
+explain(globals(), __all__)

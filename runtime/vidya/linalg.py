@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from . import dtypes
+from .arguments import explain
 from .ops import factor as _factor
 from .ops import solve as _solve
 from .ops.layout import conj
@@ -256,3 +257,6 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """A diagonal of each matrix, as vectors."""
     return A.diagonal(offset, dim1, dim2)
+
+
+explain(globals(), __all__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .arguments import explain
 from .linalg import QR, det, inv, matrix_power, pinv, slogdet, solve_triangular
 from .linalg import cholesky as _cholesky
 from .linalg import qr as _qr
@@ -67,3 +68,6 @@ def svd(input: Tensor, some: bool = True) -> tuple[Tensor, Tensor, Tensor]:
     """(U, S, V): input = U diag(S) V^H. Note V, where linalg.svd gives V^H."""
     u, s, vh = _svd(input, not some)
     return u, s, adjoint(vh)
+
+
+explain(globals(), __all__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import dtypes
+from .arguments import explain
 from .fft import fft, ifft, irfft, rfft
 from .ops.pad import pad, pad_constant
 from .ops.sliding import windows, windows_backward
@@ -131,3 +132,6 @@ def istft(
     if end > stop:
         out = pad_constant(out, (0, end - stop), 0)
     return out.squeeze(0) if input.ndim == 2 else out
+
+
+explain(globals(), ("stft", "istft"))

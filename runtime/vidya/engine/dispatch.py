@@ -15,6 +15,7 @@ from ..errors import UnsupportedError
 from . import anomaly, fallback
 from .build import build
 from .device import default_device, device
+from .from_host import as_tensor
 from .trace import PREFERRED, NoKernel, Trace, recording, type_of
 
 # Called with each op and how it was lowered, whenever a plan is made: for tools that explain.
@@ -27,6 +28,7 @@ def resolve(op: Any, values: tuple) -> _core.Plan:
     trace = Trace(_device_of(definition, values))
     args, numbers = [], 0
     for param, value in zip(definition.params, values, strict=True):
+        _check_kind(definition.name, param, value)
         if param.kind == schema.ATTRIBUTE or value is None:
             args.append(value)
         elif param.kind == schema.LIST:
@@ -41,11 +43,44 @@ def resolve(op: Any, values: tuple) -> _core.Plan:
             out = lower(trace, definition, args)
         except NoKernel as error:
             raise UnsupportedError(_no_kernel(definition, args, trace, error)) from None
+        except (AttributeError, TypeError) as error:
+            _explain(definition, values, error)
+            raise
         for observe in observers:
             observe(definition, trace)
         if anomaly.enabled and not trace.mutated:
             anomaly.watch(definition, trace, out)
         return build(trace, out)
+
+
+def _check_kind(op: str, param: Any, value: Any) -> None:
+    """TypeError for a tensor where a Python value belongs, or nothing where something does."""
+    if param.kind == schema.ATTRIBUTE:
+        if isinstance(value, _core.TensorBase):
+            raise TypeError(
+                f"{op}: {param.name} must be a Python value, not a Tensor; use x.item()"
+            )
+        if param.annotation == "Dim" and not hasattr(value, "__index__"):
+            raise TypeError(f"{op}: {param.name} must be an int, not {value!r}")
+    elif (
+        value is None
+        and param.kind in (schema.TENSOR, schema.OPERAND)
+        and (param.required or param.default is not None)
+    ):
+        raise TypeError(f"{op}: {param.name} must be a tensor or a number, not None")
+
+
+def _explain(definition: schema.OpDef, values: tuple, error: Exception) -> None:
+    """TypeError naming the first attribute that is of another kind than its default."""
+    for param, value in zip(definition.params, values, strict=True):
+        if param.kind != schema.ATTRIBUTE or param.required or param.default is None:
+            continue
+        if not isinstance(
+            value, (int, float) if _is_number(param.default) else type(param.default)
+        ):
+            raise TypeError(
+                f"{definition.name}: {param.name} must be like {param.default!r}, not {value!r}"
+            ) from error
 
 
 def trace_call(op: Any, values: tuple) -> Any:
@@ -243,8 +278,6 @@ def convert(op: Any, name: str, value: Any, like: Any) -> Any:
     import numpy as np
 
     if isinstance(value, (np.ndarray, np.generic)):
-        from ..construct import as_tensor
-
         return as_tensor(np.asarray(value), device=None if like is None else like.device)
     raise TypeError(
         f"{op.name}(): argument '{name}' must be a Tensor, not {type(value).__name__}; "

@@ -84,8 +84,9 @@ def _(ctx, x, sizes):
 
 
 def _sizes(name: str, x: Tensor, n: int, output_size: Any) -> tuple[int, ...]:
-    wanted = (output_size,) * n if isinstance(output_size, int) else tuple(output_size)
-    if len(wanted) != n or any(w is not None and w < 0 for w in wanted):
+    several = isinstance(output_size, (tuple, list))
+    wanted = tuple(output_size) if several else (output_size,) * n
+    if len(wanted) != n or any(w is not None and (not isinstance(w, int) or w < 0) for w in wanted):
         raise ValueError(f"{name}: output_size must be an int or {n} of them, not {output_size!r}")
     sizes = tuple(h if w is None else w for w, h in zip(wanted, x.shape[x.ndim - n :], strict=True))
     if 0 in x.shape[1:]:

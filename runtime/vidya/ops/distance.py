@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..schema import op
 from .classify import reduced
@@ -80,7 +80,7 @@ def poisson_nll_loss(
 def gaussian_nll_loss(
     input: Tensor,
     target: Tensor,
-    var: Any,
+    var: Tensor | float,
     full: bool = False,
     *,
     eps: float = 1e-6,
@@ -108,8 +108,10 @@ def _norm(x: Tensor, p: float, dim: int, keepdim: bool = False) -> Tensor:
         return where(zero, 0.0, where(zero, 1.0, square).sqrt())
     if p == 1:
         return x.abs().sum(dim, keepdim)
-    if p == float("inf"):
-        return x.abs().amax(dim, keepdim)
+    if p == 0:
+        return (x != 0).to(x.dtype).sum(dim, keepdim)
+    if p in (float("inf"), -float("inf")):
+        return x.abs().amax(dim, keepdim) if p > 0 else x.abs().amin(dim, keepdim)
     total = (x.abs() ** p).sum(dim, keepdim)
     zero = total == 0
     return where(zero, 0.0, where(zero, 1.0, total) ** (1 / p))

@@ -111,8 +111,8 @@ def _targets(input, n, size, scale_factor, recompute):
     if (size is None) == (scale_factor is None):
         raise ValueError("interpolate: give size or scale_factor, one of them")
     if size is not None:
-        sizes = (size,) * n if isinstance(size, int) else tuple(size)
-        if len(sizes) != n:
+        sizes = tuple(size) if isinstance(size, (tuple, list)) else (size,) * n
+        if len(sizes) != n or not all(isinstance(v, int) for v in sizes):
             raise ValueError(f"interpolate: size {size!r} must be an int or {n} ints")
         return sizes, (None,) * n
     scales = (scale_factor,) * n if isinstance(scale_factor, (int, float)) else tuple(scale_factor)

@@ -78,8 +78,8 @@ def rope_tables(positions: Tensor, dim, theta=10000.0, dtype=None) -> tuple[Tens
 
     Angles are computed in float32, or float64 if that is the dtype asked for.
     """
-    if dim < 2 or dim % 2:
-        raise ValueError(f"rope_tables: dim must be even and positive, not {dim}")
+    if not isinstance(dim, int) or dim < 2 or dim % 2:
+        raise ValueError(f"rope_tables: dim must be an even, positive int, not {dim!r}")
     type_ = dtypes.as_dtype(dtype) if dtype is not None else dtypes.default_float()
     wide = accumulation(type_)
     step = -2.0 * math.log(theta) / dim

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 @op("top_k_filter", differentiable=False)
 def top_k_filter(logits: Tensor, k) -> Tensor:
     """-inf for all but the k largest (those equal to the k-th stay). (Fan et al., 2018)"""
-    if k < 1:
-        raise ValueError(f"top_k_filter: k must be positive, not {k}")
+    if not isinstance(k, int) or k < 1:
+        raise ValueError(f"top_k_filter: k must be a positive int, not {k!r}")
     if k >= logits.shape[-1]:
         return logits * 1
     least = sort(logits, -1, True)[0].narrow(-1, k - 1, 1)

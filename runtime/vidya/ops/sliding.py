@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def per_dim(name: str, what: str, value: Any, n: int, least: int = 1) -> tuple[int, ...]:
     """An int or n ints as n ints, none below `least`."""
-    values = (value,) * n if isinstance(value, int) else tuple(value)
+    sequence = isinstance(value, (tuple, list))
+    values = tuple(value) if sequence else (value,) * n
     if len(values) == 1:
         values *= n
     if len(values) != n or any(not isinstance(v, int) or v < least for v in values):
