@@ -10,43 +10,37 @@
 namespace vob {
 namespace {
 
-constexpr int64_t kStreamBytes =
-    24 << 20; // results that no cache can hold until they are read
+constexpr int64_t kStreamBytes = 24 << 20;  // results that no cache can hold until they are read
 
 /* To and from the program's type. */
 struct Conversion {
-  const Simd *simd;
-  bool wide; // float64
+  const Simd* simd;
+  bool wide;  // float64
 
   DType type() const { return wide ? DType::F64 : DType::F32; }
-  void load(DType from, void *to, const void *x, int64_t n) const {
+  void load(DType from, void* to, const void* x, int64_t n) const {
     if (sdk::is_half(from)) {
       alignas(64) float narrow[kEwiseBlock];
       auto f = from == DType::BF16 ? simd->bf16_to_f32 : simd->f16_to_f32;
-      f(wide ? narrow : static_cast<float *>(to),
-        static_cast<const uint16_t *>(x), n);
-      if (!wide)
-        return;
-      const void *in[] = {narrow};
+      f(wide ? narrow : static_cast<float*>(to), static_cast<const uint16_t*>(x), n);
+      if (!wide) return;
+      const void* in[] = {narrow};
       cast_loop(DType::F32, DType::F64)(to, in, n);
     } else if (from == type()) {
-      if (to != x)
-        std::memcpy(to, x, size_t(n * sdk::size_of(from)));
+      if (to != x) std::memcpy(to, x, size_t(n * sdk::size_of(from)));
     } else {
-      const void *in[] = {x};
+      const void* in[] = {x};
       cast_loop(from, type())(to, in, n);
     }
   }
-  void store(DType to, void *y, const void *x, int64_t n) const {
-    const void *in[] = {x};
+  void store(DType to, void* y, const void* x, int64_t n) const {
+    const void* in[] = {x};
     if (sdk::is_half(to)) {
       alignas(64) float narrow[kEwiseBlock];
-      if (wide)
-        cast_loop(DType::F64, to)(narrow, in,
-                                  n); // rounds to odd: the next one decides
+      if (wide) cast_loop(DType::F64, to)(narrow, in,
+                                          n);  // rounds to odd: the next one decides
       auto f = to == DType::BF16 ? simd->f32_to_bf16 : simd->f32_to_f16;
-      f(static_cast<uint16_t *>(y),
-        wide ? narrow : static_cast<const float *>(x), n);
+      f(static_cast<uint16_t*>(y), wide ? narrow : static_cast<const float*>(x), n);
     } else if (to == type()) {
       std::memcpy(y, x, size_t(n * sdk::size_of(to)));
     } else {
@@ -55,86 +49,79 @@ struct Conversion {
   }
 };
 
-template <class T> void fill(T *y, T x, int64_t n) {
-  for (int64_t i = 0; i < n; ++i)
-    y[i] = x;
+template <class T>
+void fill(T* y, T x, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = x;
 }
 
 class Ewise final : public Kernel {
-public:
-  Ewise(Device &d, EwisePlan plan)
+ public:
+  Ewise(Device& d, EwisePlan plan)
       : Kernel(kStrided | kInplace | kScalars | kPreferred),
-        p_(std::move(plan)), conversion_{d.simd, p_.wide} {}
+        p_(std::move(plan)),
+        conversion_{d.simd, p_.wide} {}
 
-  vd_status run(Device &d, const vd_call &call, vd_err *) override {
-    if (p_.n == 0)
-      return VD_OK;
+  vd_status run(Device& d, const vd_call& call, vd_err*) override {
+    if (p_.n == 0) return VD_OK;
     Operands a;
     for (int i = 0; i < p_.program.n_inputs; ++i)
-      a.in[i] = static_cast<const char *>(sdk::data(call.inputs[i]));
+      a.in[i] = static_cast<const char*>(sdk::data(call.inputs[i]));
     for (size_t o = 0; o < p_.outputs.size(); ++o) {
       a.out[o] = out_ptr<char>(call, int(o));
       a.direct[o] = p_.outputs[o].step >= 0;
-      a.stream[o] = p_.n * p_.outputs[o].bytes >= kStreamBytes &&
-                    !(uintptr_t(a.out[o]) & 63);
+      a.stream[o] = p_.n * p_.outputs[o].bytes >= kStreamBytes && !(uintptr_t(a.out[o]) & 63);
       for (int i = 0; i < p_.program.n_inputs; ++i) {
-        if (a.in[i] != a.out[o])
-          continue;
+        if (a.in[i] != a.out[o]) continue;
         a.stream[o] = false;
-        if (EwisePlan::reads_in_place(p_.inputs[i]) &&
-            p_.program.last_use[i] > p_.outputs[o].step)
+        if (EwisePlan::reads_in_place(p_.inputs[i]) && p_.program.last_use[i] > p_.outputs[o].step)
           a.direct[o] = false;
       }
-      if (a.stream[o])
-        a.direct[o] = false;
+      if (a.stream[o]) a.direct[o] = false;
     }
-    d.pool.ranges(p_.n, p_.cost, p_.block,
-                  [&](int64_t b, int64_t e) { range(a, b, e); });
+    d.pool.ranges(p_.n, p_.cost, p_.block, [&](int64_t b, int64_t e) { range(a, b, e); });
     return VD_OK;
   }
 
-private:
+ private:
   struct Operands {
-    const char *in[kEwiseRegisters];
-    char *out[kEwiseRegisters];
+    const char* in[kEwiseRegisters];
+    char* out[kEwiseRegisters];
     bool direct[kEwiseRegisters], stream[kEwiseRegisters];
   };
 
-  void gathered(const EwiseInput &x, const Layout &l, const char *base,
-                int64_t at, int64_t n, void *to) const {
-    if (x.type == conversion_.type())
-      return gather(l, x.bytes, base, at, n, to);
+  void gathered(const EwiseInput& x, const Layout& l, const char* base, int64_t at, int64_t n,
+                void* to) const {
+    if (x.type == conversion_.type()) return gather(l, x.bytes, base, at, n, to);
     alignas(64) unsigned char raw[kEwiseBlock * 8];
     gather(l, x.bytes, base, at, n, raw);
     conversion_.load(x.type, to, raw, n);
   }
 
-  void repeated(const EwiseInput &x, const char *p, int64_t n, void *to) const {
+  void repeated(const EwiseInput& x, const char* p, int64_t n, void* to) const {
     alignas(8) unsigned char one[8];
     conversion_.load(x.type, one, p, 1);
     if (conversion_.wide) {
-      fill(static_cast<double *>(to), *reinterpret_cast<double *>(one), n);
+      fill(static_cast<double*>(to), *reinterpret_cast<double*>(one), n);
     } else {
-      fill(static_cast<float *>(to), *reinterpret_cast<float *>(one), n);
+      fill(static_cast<float*>(to), *reinterpret_cast<float*>(one), n);
     }
   }
 
   /* The operand of a part of one row; what comes back may be the tensor itself.
    */
-  const void *row_part(const EwiseInput &x, const char *base, int64_t row,
-                       int64_t column, int64_t n, void *to) const {
+  const void* row_part(const EwiseInput& x, const char* base, int64_t row, int64_t column,
+                       int64_t n, void* to) const {
     const int64_t step = x.stride[p_.dims - 1];
     int64_t offset = column * step;
     for (int d = p_.dims - 2; d >= 0; --d) {
       offset += row % p_.size[d] * x.stride[d];
       row /= p_.size[d];
     }
-    const char *p = base + offset * x.bytes;
+    const char* p = base + offset * x.bytes;
     if (step == 0) {
       repeated(x, p, n, to);
     } else if (step == 1) {
-      if (x.slot < 0)
-        return p;
+      if (x.slot < 0) return p;
       conversion_.load(x.type, to, p, n);
     } else {
       Layout l;
@@ -144,21 +131,19 @@ private:
     return to;
   }
 
-  void range(const Operands &a, int64_t begin, int64_t end) const {
+  void range(const Operands& a, int64_t begin, int64_t end) const {
     alignas(64) unsigned char scratch[kEwiseScratch];
-    const void *reg[kEwiseRegisters];
-    void *slot[kEwiseRegisters];
+    const void* reg[kEwiseRegisters];
+    void* slot[kEwiseRegisters];
     const int inputs = p_.program.n_inputs;
     for (int r = 0; r < p_.program.n_registers; ++r)
-      reg[r] = slot[r] =
-          p_.slot[r] < 0 ? nullptr : scratch + p_.slot[r] * p_.slot_bytes;
+      reg[r] = slot[r] = p_.slot[r] < 0 ? nullptr : scratch + p_.slot[r] * p_.slot_bytes;
     for (int i = 0; i < inputs; ++i) {
-      const EwiseInput &x = p_.inputs[i];
+      const EwiseInput& x = p_.inputs[i];
       if (x.how == EwiseHow::Constant) {
         repeated(x, a.in[i], std::min(end - begin, p_.block), slot[i]);
       } else if (x.how == EwiseHow::Period && p_.period) {
-        gathered(x, x.layout, a.in[i], begin, std::min(end - begin, p_.block),
-                 slot[i]);
+        gathered(x, x.layout, a.in[i], begin, std::min(end - begin, p_.block), slot[i]);
       }
     }
     bool streamed = false;
@@ -169,49 +154,46 @@ private:
         n = std::min(n, p_.inner - column);
       }
       for (int i = 0; i < inputs; ++i) {
-        const EwiseInput &x = p_.inputs[i];
+        const EwiseInput& x = p_.inputs[i];
         switch (x.how) {
-        case EwiseHow::Unused:
-        case EwiseHow::Constant:
-          break;
-        case EwiseHow::Direct:
-          reg[i] = a.in[i] + at * x.bytes;
-          break;
-        case EwiseHow::Convert:
-          conversion_.load(x.type, slot[i], a.in[i] + at * x.bytes, n);
-          break;
-        case EwiseHow::Row:
-          reg[i] = row_part(x, a.in[i], row, column, n, slot[i]);
-          break;
-        case EwiseHow::Period:
-          if (p_.period)
+          case EwiseHow::Unused:
+          case EwiseHow::Constant:
             break;
-          [[fallthrough]];
-        case EwiseHow::Pack:
-          gathered(x, x.layout, a.in[i], at, n, slot[i]);
-          break;
+          case EwiseHow::Direct:
+            reg[i] = a.in[i] + at * x.bytes;
+            break;
+          case EwiseHow::Convert:
+            conversion_.load(x.type, slot[i], a.in[i] + at * x.bytes, n);
+            break;
+          case EwiseHow::Row:
+            reg[i] = row_part(x, a.in[i], row, column, n, slot[i]);
+            break;
+          case EwiseHow::Period:
+            if (p_.period) break;
+            [[fallthrough]];
+          case EwiseHow::Pack:
+            gathered(x, x.layout, a.in[i], at, n, slot[i]);
+            break;
         }
       }
       for (size_t o = 0; o < p_.outputs.size(); ++o)
         if (a.direct[o])
-          reg[p_.outputs[o].reg] = slot[p_.outputs[o].reg] =
-              a.out[o] + at * p_.outputs[o].bytes;
-      for (const EwiseStep &s : p_.program.steps) {
-        const void *in[] = {reg[s.in[0]], reg[s.in[1]], reg[s.in[2]]};
+          reg[p_.outputs[o].reg] = slot[p_.outputs[o].reg] = a.out[o] + at * p_.outputs[o].bytes;
+      for (const EwiseStep& s : p_.program.steps) {
+        const void* in[] = {reg[s.in[0]], reg[s.in[1]], reg[s.in[2]]};
         s.loop(slot[s.out], in, n);
       }
       for (size_t o = 0; o < p_.outputs.size(); ++o) {
-        const EwiseOutput &y = p_.outputs[o];
-        if (a.direct[o])
-          continue;
-        char *to = a.out[o] + at * y.bytes;
+        const EwiseOutput& y = p_.outputs[o];
+        if (a.direct[o]) continue;
+        char* to = a.out[o] + at * y.bytes;
         const int64_t bytes = n * y.bytes;
         if (!a.stream[o] || bytes % 64 || (uintptr_t(to) & 63)) {
           conversion_.store(y.type, to, reg[y.reg], n);
           continue;
         }
         alignas(64) unsigned char narrow[kEwiseBlock * 8];
-        const void *from = reg[y.reg];
+        const void* from = reg[y.reg];
         if (y.type != conversion_.type()) {
           conversion_.store(y.type, narrow, from, n);
           from = narrow;
@@ -221,8 +203,7 @@ private:
       }
       at += n;
     }
-    if (streamed)
-      conversion_.simd->stream_end();
+    if (streamed) conversion_.simd->stream_end();
   }
 
   EwisePlan p_;
@@ -231,55 +212,45 @@ private:
 
 /* Types whose every value float32 holds. */
 bool narrow(DType t) {
-  return t == DType::Bool || sdk::is_half(t) || t == DType::F32 ||
-         t == DType::U8 || t == DType::I8 || t == DType::U16 || t == DType::I16;
+  return t == DType::Bool || sdk::is_half(t) || t == DType::F32 || t == DType::U8 ||
+         t == DType::I8 || t == DType::U16 || t == DType::I16;
 }
 
-} // namespace
+}  // namespace
 
-vd_status make_ewise(Device &d, const vd_call &call,
-                     std::unique_ptr<Kernel> &kernel, vd_err *err) {
-  if (call.n_outputs < 1 || call.n_outputs > kEwiseRegisters ||
-      call.n_inputs > kEwiseRegisters)
-    return fail(err, VD_UNSUPPORTED, "ewise takes 1 to %d inputs and outputs",
-                kEwiseRegisters);
+vd_status make_ewise(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
+  if (call.n_outputs < 1 || call.n_outputs > kEwiseRegisters || call.n_inputs > kEwiseRegisters)
+    return fail(err, VD_UNSUPPORTED, "ewise takes 1 to %d inputs and outputs", kEwiseRegisters);
   bool wide = false;
   for (int i = 0; i < call.n_inputs; ++i) {
     const DType t = in_type(call, i);
     wide |= t == DType::F64;
     if (t != DType::F64 && !narrow(t))
-      return fail(err, VD_UNSUPPORTED,
-                  "ewise computes in float32, which cannot hold %s",
+      return fail(err, VD_UNSUPPORTED, "ewise computes in float32, which cannot hold %s",
                   sdk::name_of(t));
-    if (!sdk::scalar(call.inputs[i]) &&
-        !sdk::same_shape(call.inputs[i], call.outputs[0]))
-      return fail(err, VD_INVALID,
-                  "ewise: input %d does not have the output's shape", i);
+    if (!sdk::scalar(call.inputs[i]) && !sdk::same_shape(call.inputs[i], call.outputs[0]))
+      return fail(err, VD_INVALID, "ewise: input %d does not have the output's shape", i);
   }
   for (int o = 0; o < call.n_outputs; ++o) {
     const DType t = out_type(call, o);
     wide |= t == DType::F64;
     if (!sdk::is_float(t) && t != DType::Bool)
-      return fail(err, VD_UNSUPPORTED, "ewise gives floats and bool, not %s",
-                  sdk::name_of(t));
+      return fail(err, VD_UNSUPPORTED, "ewise gives floats and bool, not %s", sdk::name_of(t));
     if (!sdk::same_shape(call.outputs[o], call.outputs[0]))
-      return fail(err, VD_INVALID,
-                  "ewise: output %d has another shape than output 0", o);
+      return fail(err, VD_INVALID, "ewise: output %d has another shape than output 0", o);
   }
   EwiseProgram program;
-  if (vd_status s = parse_ewise(d.simd, wide ? kF64 : kF32, call, program, err))
-    return s;
+  if (vd_status s = parse_ewise(d.simd, wide ? kF64 : kF32, call, program, err)) return s;
   if (program.n_registers > kEwiseRegisters)
-    return fail(err, VD_UNSUPPORTED, "ewise: %d registers are more than %d",
-                program.n_registers, kEwiseRegisters);
+    return fail(err, VD_UNSUPPORTED, "ewise: %d registers are more than %d", program.n_registers,
+                kEwiseRegisters);
   EwisePlan plan(call, std::move(program), wide);
   if (!plan.fits())
-    return fail(err, VD_UNSUPPORTED,
-                "ewise: too many values live at one time: split the program");
+    return fail(err, VD_UNSUPPORTED, "ewise: too many values live at one time: split the program");
   kernel = std::make_unique<Ewise>(d, std::move(plan));
   return VD_OK;
 }
 
-void add_ewise(sdk::Table<Make> &table) { table.add("ewise", make_ewise); }
+void add_ewise(sdk::Table<Make>& table) { table.add("ewise", make_ewise); }
 
-} // namespace vob
+}  // namespace vob

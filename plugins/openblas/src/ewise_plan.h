@@ -9,18 +9,17 @@
 namespace vob {
 
 constexpr int kEwiseRegisters = 256;
-constexpr int kEwiseScratch =
-    48 << 10; // bytes of registers, on the stack of each thread
-constexpr int64_t kEwiseBlock = 1024; // elements, at most
+constexpr int kEwiseScratch = 48 << 10;  // bytes of registers, on the stack of each thread
+constexpr int64_t kEwiseBlock = 1024;    // elements, at most
 
 enum class EwiseHow : uint8_t {
   Unused,
-  Constant, // one element: a register is filled with it once
-  Direct,   // contiguous, of the program's type: the loops read the tensor
-  Convert,  // contiguous, of another type
-  Row, // part of a long row: in place, repeated or gathered by its inner stride
-  Period, // the same short row again and again: a register is filled once
-  Pack    // anything else: gathered block by block
+  Constant,  // one element: a register is filled with it once
+  Direct,    // contiguous, of the program's type: the loops read the tensor
+  Convert,   // contiguous, of another type
+  Row,       // part of a long row: in place, repeated or gathered by its inner stride
+  Period,    // the same short row again and again: a register is filled once
+  Pack       // anything else: gathered block by block
 };
 
 struct EwiseInput {
@@ -28,49 +27,49 @@ struct EwiseInput {
   DType type;
   int bytes;
   int slot = -1;
-  Layout layout;               // merged on its own
-  int64_t stride[VD_MAX_NDIM]; // over the dims that all inputs share
+  Layout layout;                // merged on its own
+  int64_t stride[VD_MAX_NDIM];  // over the dims that all inputs share
 };
 
 struct EwiseOutput {
   DType type;
   int bytes;
   int reg;
-  int step = -1; // the step that may write the tensor itself, if it has the
-                 // program's type
+  int step = -1;  // the step that may write the tensor itself, if it has the
+                  // program's type
 };
 
 struct EwisePlan {
-  EwisePlan(const vd_call &call, EwiseProgram program, bool wide);
+  EwisePlan(const vd_call& call, EwiseProgram program, bool wide);
 
   /* Do its registers have room? */
   bool fits() const { return slots * slot_bytes <= kEwiseScratch; }
   DType type() const { return wide ? DType::F64 : DType::F32; }
-  static bool reads_in_place(const EwiseInput &x) {
+  static bool reads_in_place(const EwiseInput& x) {
     return x.how == EwiseHow::Direct || (x.how == EwiseHow::Row && x.slot < 0);
   }
 
   EwiseProgram program;
-  bool wide; // computes in float64
+  bool wide;  // computes in float64
   int64_t n;
   int bytes;
   double cost = 0;
   std::vector<EwiseInput> inputs;
   std::vector<EwiseOutput> outputs;
-  std::vector<int> slot; // of each register: where it is in the scratch memory
+  std::vector<int> slot;  // of each register: where it is in the scratch memory
   int slots = 0, slot_bytes = 0, dims = 0;
   int64_t size[VD_MAX_NDIM], inner = 1, block = 0;
-  bool rows = false;   // blocks end where a row ends
-  bool period = false; // blocks are whole rows
+  bool rows = false;    // blocks end where a row ends
+  bool period = false;  // blocks are whole rows
 
-private:
-  void join(const vd_call &call);
-  void plan_input(const vd_call &call, int i);
-  void plan_output(const vd_call &call, int o);
+ private:
+  void join(const vd_call& call);
+  void plan_input(const vd_call& call, int i);
+  void plan_output(const vd_call& call, int o);
   void assign_slots();
   void choose_block();
 };
 
-} // namespace vob
+}  // namespace vob
 
 #endif

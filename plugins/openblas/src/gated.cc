@@ -5,9 +5,9 @@ namespace vob {
 namespace {
 
 struct Gated {
-  const char *op;
-  const char *program;      // of float registers: g (backward only), gate, up
-  const char *program_tanh; // with approximate = "tanh"
+  const char* op;
+  const char* program;       // of float registers: g (backward only), gate, up
+  const char* program_tanh;  // with approximate = "tanh"
   std::vector<int64_t> results;
   int inputs;
 };
@@ -30,20 +30,16 @@ const Gated kGated[] = {
     {"relu_squared", "relu 0; square 1", nullptr, {2}, 1},
 };
 
-vd_status make(Device &d, const vd_call &call, std::unique_ptr<Kernel> &kernel,
-               vd_err *err) {
-  for (const Gated &g : kGated) {
-    if (std::strcmp(g.op, call.op) != 0)
-      continue;
+vd_status make(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
+  for (const Gated& g : kGated) {
+    if (std::strcmp(g.op, call.op) != 0) continue;
     if (!arity(call, g.inputs, int(g.results.size())))
-      return fail(err, VD_INVALID, "%s takes %d inputs and %d outputs", call.op,
-                  g.inputs, int(g.results.size()));
+      return fail(err, VD_INVALID, "%s takes %d inputs and %d outputs", call.op, g.inputs,
+                  int(g.results.size()));
     for (int i = 0; i < call.n_inputs; ++i)
-      if (!sdk::is_float(in_type(call, i)))
-        return unsupported(call, err, "it is for floats");
+      if (!sdk::is_float(in_type(call, i))) return unsupported(call, err, "it is for floats");
     const bool tanh =
-        g.program_tanh &&
-        std::strcmp(sdk::attr_str(call, "approximate", "none"), "tanh") == 0;
+        g.program_tanh && std::strcmp(sdk::attr_str(call, "approximate", "none"), "tanh") == 0;
     vd_attr attrs[2]{};
     attrs[0].name = "program";
     attrs[0].kind = VD_ATTR_STR;
@@ -60,11 +56,10 @@ vd_status make(Device &d, const vd_call &call, std::unique_ptr<Kernel> &kernel,
   return unsupported(call, err, "no such activation");
 }
 
-} // namespace
+}  // namespace
 
-void add_gated(sdk::Table<Make> &table) {
-  for (const Gated &g : kGated)
-    table.add(g.op, make);
+void add_gated(sdk::Table<Make>& table) {
+  for (const Gated& g : kGated) table.add(g.op, make);
 }
 
-} // namespace vob
+}  // namespace vob

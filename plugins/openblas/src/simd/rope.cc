@@ -5,8 +5,8 @@ namespace vob {
 namespace VOB_ISA {
 namespace {
 
-void rope32(float *y, const float *x, const float *c, const float *s,
-            int64_t half, bool interleaved) {
+void rope32(float* y, const float* x, const float* c, const float* s, int64_t half,
+            bool interleaved) {
   if (interleaved) {
 #pragma GCC ivdep
     for (int64_t i = 0; i < half; ++i) {
@@ -24,9 +24,9 @@ void rope32(float *y, const float *x, const float *c, const float *s,
   }
 }
 
-} // namespace
+}  // namespace
 
-void fill_rope(Simd &s) { s.rope32 = rope32; }
+void fill_rope(Simd& s) { s.rope32 = rope32; }
 
-} // namespace VOB_ISA
-} // namespace vob
+}  // namespace VOB_ISA
+}  // namespace vob
