@@ -89,14 +89,13 @@ def gaussian_nll_loss(
     """(log v + (input - target)^2 / v) / 2 with v = max(var, eps); full adds log(2 pi) / 2."""
     from .elementwise import clamp
 
-    if not isinstance(var, (int, float)):
-        if var.shape != input.shape and var.shape == input.shape[:-1]:
-            var = var.unsqueeze(-1)
-        # As PyTorch's: the limit changes the value, and lets the gradient through.
-        var = var + (clamp(var.detach(), eps) - var.detach())
+    if isinstance(var, (int, float)):
+        v = input.detach() * 0 + max(var, eps)
     else:
-        var = input.detach() * 0 + max(var, eps)
-    values = 0.5 * (var.log() + (input - target).square() / var)
+        v = var.unsqueeze(-1) if var.shape == input.shape[:-1] != input.shape else var
+        # As PyTorch's: the limit changes the value, and lets the gradient through.
+        v = v + (clamp(v.detach(), eps) - v.detach())
+    values = 0.5 * (v.log() + (input - target).square() / v)
     return reduced("gaussian_nll_loss", values + 0.9189385332046727 if full else values, reduction)
 
 
