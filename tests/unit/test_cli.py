@@ -74,7 +74,7 @@ MISTAKES = [
     (["train", "microgpt", "--resume", "x", "--seed", "3"], "--seed cannot change a run"),
     (["train", "microgpt", "--resume", "x", "--set", "lr=1"], "--set cannot change a run"),
     (["train", "microgpt", "--metrics", ".", "--steps", "1"], "cannot write metrics"),
-    (["train", "microgpt", "--out", "empty.txt", "--steps", "1"], "empty.txt: File exists"),
+    (["train", "microgpt", "--out", "empty.txt", "--steps", "1"], "--out empty.txt is a file"),
     (["generate", "nowhere"], "there is no file nowhere"),
     (["generate", "nowhere", "--samples", "0"], "--samples must be above 0"),
     (["ops", "sofmax"], "unknown op 'sofmax', did you mean 'softmax'?"),
@@ -104,6 +104,13 @@ def test_a_device_that_is_not_installed_gets_its_pip_line(cli, monkeypatch):
     assert err == [
         "vidya: device 'abacus' is not installed: pip install vidya-runtime[abacus]",
     ]
+
+
+def test_a_wrong_policy_in_the_environment_is_an_error(cli, monkeypatch):
+    monkeypatch.setenv("VIDYA_FALLBACK", "maybe")
+    status, _, err = cli("train", "microgpt")
+    assert status == 1
+    assert err == ["vidya: VIDYA_FALLBACK='maybe': it is one of error, warn, allow"]
 
 
 def test_debugging_shows_the_traceback(cli, monkeypatch):

@@ -39,8 +39,12 @@ def float_dtype(name: str) -> dtypes.dtype:
 
 
 def fallback_policy(name: str | None) -> None:
-    """Set the fallback policy of this process, if one was given."""
+    """Set the fallback policy of this process if one was given, else check what is set."""
     if name is None:
+        try:
+            fallback.get_fallback()
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
         return
     if name not in fallback.POLICIES:
         raise ConfigError(f"--fallback is one of {', '.join(fallback.POLICIES)}, not {name!r}")
