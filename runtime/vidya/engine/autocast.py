@@ -10,7 +10,7 @@ from ..schema import REGISTRY
 
 # Ops whose time is in products. Reductions, norms and losses stay in float32 where their inputs
 # are; parameters and gradients stay float32 ("master weights").
-_PRODUCTS = ("matmul", "linear", "scaled_dot_product_attention", "linear_cross_entropy")
+_PRODUCTS = ("matmul", "linear", "scaled_dot_product_attention", "linear_cross_entropy_rows")
 
 
 class autocast(ContextDecorator):
@@ -51,5 +51,4 @@ def get_autocast_dtype() -> dtypes.dtype | None:
 def declare() -> None:
     """Tell the core which ops autocast is for. Called once, when all ops are defined."""
     for name in _PRODUCTS:
-        if name in REGISTRY:
-            REGISTRY[name].op.set_autocast()
+        REGISTRY[name].op.set_autocast()

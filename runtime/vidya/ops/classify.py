@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .elementwise import maximum, where
-from .loss import cross_entropy_rows, linear_cross_entropy_rows
+from .linalg import linear
+from .loss import cross_entropy_rows, fits_one_chunk, linear_cross_entropy_rows
 from .softmax import log_softmax
 
 if TYPE_CHECKING:
@@ -159,9 +160,9 @@ def linear_cross_entropy(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
-    """cross_entropy(input @ weight.T, target), never holding all logits.
+    """cross_entropy(input @ weight.T, target), never holding more than 2^23 logits.
 
-    input [..., C], weight [V, C], target [...] classes. They are computed a chunk of rows at a
+    input [..., C], weight [V, C], target [...] classes. More are computed a chunk of rows at a
     time, and again for the gradient.
     """
     check_reduction("linear_cross_entropy", reduction)
@@ -171,7 +172,13 @@ def linear_cross_entropy(
             f"input {tuple(input.shape)}"
         )
     flat = input.reshape(-1, input.shape[-1])
-    nll, _ = linear_cross_entropy_rows(flat, weight, target.reshape(-1), ignore_index)
+    rows = target.reshape(-1)
+    fits = weight.ndim == 2 and flat.shape[1] == weight.shape[1]
+    if fits and fits_one_chunk(flat.shape[0], weight.shape[0]):
+        # kept for the gradient: computing them again would cost a third more
+        nll, _ = cross_entropy_rows(linear(flat, weight), rows, ignore_index)
+    else:
+        nll, _ = linear_cross_entropy_rows(flat, weight, rows, ignore_index)
     return _finish(nll.reshape(target.shape), target, ignore_index, reduction, input)
 
 

@@ -71,6 +71,10 @@ def cross_entropy_rows_backward(
 _CHUNK = 2**23  # logits that exist at one time
 
 
+def fits_one_chunk(n: int, v: int) -> bool:
+    return n * v <= _CHUNK
+
+
 def _chunks(n: int, v: int) -> list[tuple[int, int]]:
     """(first, count) of the rows whose logits are computed together."""
     size = max(_CHUNK // max(v, 1), 64)

@@ -1,0 +1,62 @@
+"""The head and its loss in chunks, and at once where the logits are few."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import vidya
+from vidya.ops import loss as rows
+from vidya.ops.classify import linear_cross_entropy
+
+
+def inputs(n, c, v, device):
+    rng = np.random.default_rng(n * c + v)
+    x, w = rng.normal(size=(n, c)), rng.normal(size=(v, c))
+    target = rng.integers(0, v, n)
+    target[::7] = -100
+    tensors = [
+        vidya.tensor(a.astype(np.float32), device=device, requires_grad=True) for a in (x, w)
+    ]
+    return x, w, target, (*tensors, vidya.tensor(target, device=device))
+
+
+def oracle(x, w, target):
+    """The mean loss and its gradients in float64."""
+    logits = x @ w.T
+    logits -= logits.max(-1, keepdims=True)
+    p = np.exp(logits)
+    total = p.sum(-1)
+    kept = target != -100
+    at = np.where(kept, target, 0)
+    each = np.log(total) - logits[np.arange(len(x)), at]
+    p /= total[:, None]
+    p[np.arange(len(x)), at] -= 1
+    p *= kept[:, None] / kept.sum()
+    return each[kept].mean(), p @ w, p.T @ x
+
+
+@pytest.mark.parametrize("chunk, n", [(2**23, 150), (1, 151), (4000, 233)])
+def test_loss_and_gradients(device, monkeypatch, chunk, n):
+    monkeypatch.setattr(rows, "_CHUNK", chunk)
+    assert rows.fits_one_chunk(n, 37) == (chunk == 2**23)
+    x, w, target, (tx, tw, tt) = inputs(n, 19, 37, device)
+    loss = linear_cross_entropy(tx, tw, tt)
+    loss.backward()
+    want, dx, dw = oracle(x, w, target)
+    assert loss.item() == pytest.approx(want, rel=1e-5)
+    np.testing.assert_allclose(tx.grad.numpy(), dx, atol=1e-6, rtol=1e-4)
+    np.testing.assert_allclose(tw.grad.numpy(), dw, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("chunk, n", [(2**23, 70), (1, 71)])
+def test_autocast_reaches_the_head(device, monkeypatch, chunk, n):
+    monkeypatch.setattr(rows, "_CHUNK", chunk)
+    x, w, target, (tx, tw, tt) = inputs(n, 32, 41, device)
+    with vidya.autocast(vidya.bfloat16):
+        loss = linear_cross_entropy(tx, tw, tt)
+    loss.backward()
+    want, dx, _ = oracle(x, w, target)
+    assert loss.item() == pytest.approx(want, rel=0.02)
+    assert loss.item() != pytest.approx(want, rel=1e-6)  # it was rounded on the way
+    assert tx.grad.dtype is vidya.float32 and tw.grad.dtype is vidya.float32
+    np.testing.assert_allclose(tx.grad.numpy(), dx, atol=0.03 * np.abs(dx).max())
