@@ -32,6 +32,8 @@ FILES = {
     "dequantize": "tests/unit/test_quantized.py",
     "empty": "tests/backend/test_views.py",
     "full": "tests/backend/test_creation.py",
+    "linear_cross_entropy_rows": "tests/unit/test_linear_cross_entropy.py",
+    "linear_cross_entropy_rows_backward": "tests/unit/test_linear_cross_entropy.py",
     "normal": "tests/backend/test_random.py",
     "quantized_linear": "tests/unit/test_quantized.py",
     "random_bits": "tests/backend/test_random.py",
