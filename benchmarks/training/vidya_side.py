@@ -31,14 +31,15 @@ def prepare(work: Work, precision: str, competitor: str) -> Callable[[], float]:
 def model_of(work: Work, dtype: vidya.dtypes.dtype) -> Transformer:
     names = [field.name for field in dataclasses.fields(TransformerConfig)]
     settings = {name: getattr(work, name) for name in names if hasattr(work, name)}
-    # No time for drawing weights that are replaced below.
-    config = TransformerConfig(max_position_embeddings=work.T, initializer_range=0.0, **settings)
-    model = Transformer(config, device=DEVICE, dtype=dtype)
+    config = TransformerConfig(max_position_embeddings=work.T, **settings)
+    with vidya.nn.init.no_init():
+        model = Transformer(config, device=DEVICE, dtype=dtype)
     found = dict(model.named_parameters())
     with vidya.no_grad():
         for name, array in shapes.weights(work):
             found.pop(name).copy_(vidya.tensor(array, device=DEVICE, dtype=dtype))
     assert not found, f"no weights for {sorted(found)}"
+    vidya.empty_cache()  # what loading used is no part of the work
     return model
 
 
@@ -47,7 +48,9 @@ def inference_model(work: Work, precision: str) -> Transformer:
         return model_of(work, DTYPES[precision])
     model = model_of(work, vidya.bfloat16)
     model.untie()
-    return vidya.quantize(model, BITS[precision])
+    model = vidya.quantize(model, BITS[precision])
+    vidya.empty_cache()
+    return model
 
 
 def train(work: Work, precision: str, competitor: str) -> Callable[[], float]:

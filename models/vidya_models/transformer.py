@@ -195,7 +195,8 @@ class Transformer(nn.Module):
         if "lm_head" not in self._modules:
             table = self.embed_tokens.weight
             V, C = table.shape
-            self.lm_head = nn.Linear(C, V, bias=False, device=table.device, dtype=table.dtype)
+            with nn.init.no_init():
+                self.lm_head = nn.Linear(C, V, bias=False, device=table.device, dtype=table.dtype)
             self.lm_head.weight = nn.Parameter(table.detach().clone())
 
     def hidden(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:

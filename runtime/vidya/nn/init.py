@@ -6,11 +6,30 @@ Draws come from vidya's generator, so `vidya.manual_seed(s)` fixes them on every
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from ..engine.autograd import no_grad
 from ..ops.elementwise import where
 from ..random import rand_like, randn_like
 from ..tensor import Tensor
+
+_skipping = ContextVar("skipping", default=False)
+
+
+@contextmanager
+def no_init() -> Iterator[None]:
+    """Layers made within draw no first values: their weights are whatever memory held.
+
+    For models whose weights are loaded right after; drawing can take longer than loading.
+    Constants, such as the ones of a norm, are still set.
+    """
+    before = _skipping.set(True)
+    try:
+        yield
+    finally:
+        _skipping.reset(before)
 
 
 def constant_(tensor: Tensor, value: float) -> Tensor:
@@ -29,6 +48,8 @@ def ones_(tensor: Tensor) -> Tensor:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Uniform in [a, b)."""
+    if _skipping.get():
+        return tensor
     with no_grad():
         draw = rand_like(tensor)
         return tensor.copy_(draw * (b - a) + a)
@@ -36,6 +57,8 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """N(mean, std^2)."""
+    if _skipping.get():
+        return tensor
     with no_grad():
         draw = randn_like(tensor)
         return tensor.copy_(draw * std + mean)
@@ -56,6 +79,8 @@ def trunc_normal_(
             f"trunc_normal_: only {inside:.1e} of N({mean}, {std}^2) lies in [{a}, {b}]; "
             "widen the bounds"
         )
+    if _skipping.get():
+        return tensor
     with no_grad():
         normal_(tensor, mean, std)
         while bool((outside := (tensor < a) | (tensor > b)).any()):
