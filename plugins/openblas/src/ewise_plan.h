@@ -1,5 +1,4 @@
-// How an element-wise program runs over given tensors: all that is decided
-// before it runs.
+// How an element-wise program runs over given tensors: all that is decided before it runs.
 #ifndef VIDYA_OPENBLAS_EWISE_PLAN_H
 #define VIDYA_OPENBLAS_EWISE_PLAN_H
 
@@ -35,8 +34,7 @@ struct EwiseOutput {
   DType type;
   int bytes;
   int reg;
-  int step = -1;  // the step that may write the tensor itself, if it has the
-                  // program's type
+  int step = -1;  // the step that may write the tensor itself, if it has the program's type
 };
 
 struct EwisePlan {
