@@ -52,7 +52,7 @@ from .ops.distance import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
-from .ops.elementwise import tanh
+from .ops.elementwise import tanh, where
 from .ops.gated import geglu, glu, relu_squared, swiglu
 from .ops.linalg import linear
 from .ops.pad import pad
@@ -126,9 +126,18 @@ __all__ = [
 ]  # fmt: skip
 
 
-def embedding(input: Tensor, weight: Tensor) -> Tensor:
-    """Rows of weight [V, C] by input [...] (integers) -> [..., C]."""
-    return ops.index.embedding(weight, input)
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """Rows of weight [V, C] by input [...] (integers) -> [..., C].
+
+    The row padding_idx (negative: from the end) gets no gradient.
+    """
+    out = ops.index.embedding(weight, input)
+    if padding_idx is None:
+        return out
+    size = weight.shape[0]
+    if not -size <= padding_idx < size:
+        raise ValueError(f"embedding: padding_idx {padding_idx} is not a row of {size}")
+    return where((input == padding_idx % size).unsqueeze(-1), out.detach(), out)
 
 
 def _last(name: str, x: Tensor, normalized_shape: int | Sequence[int]) -> Tensor:

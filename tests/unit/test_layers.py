@@ -35,10 +35,30 @@ def numbers(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape)
 
 
-PLAIN = (
-    "CELU ELU GELU Hardshrink Hardsigmoid Hardswish Hardtanh Identity LeakyReLU LogSigmoid Mish "
-    "PReLU ReLU ReLU6 SELU Sigmoid SiLU Softplus Softshrink Softsign Tanh Tanhshrink"
-).split()
+PLAIN = [
+    "CELU",
+    "ELU",
+    "GELU",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "Identity",
+    "LeakyReLU",
+    "LogSigmoid",
+    "Mish",
+    "PReLU",
+    "ReLU",
+    "ReLU6",
+    "SELU",
+    "Sigmoid",
+    "SiLU",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
+    "Tanh",
+    "Tanhshrink",
+]
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -161,3 +181,14 @@ def test_alpha_dropout_keeps_mean_and_variance(name):
     assert y.mean() == pytest.approx(0, abs=0.03)
     assert y.std() == pytest.approx(1, abs=0.03)
     assert layer.eval()(x) is x
+
+
+def test_embedding_with_padding():
+    check("Embedding", [np.array([[0, 3], [5, 2]])], 6, 4, padding_idx=-1)
+    layer = nn.Embedding(6, 4, padding_idx=2)
+    assert not layer.weight.detach().numpy()[2].any()
+    layer(vidya.tensor([1, 2, 2])).sum().backward()
+    assert layer.weight.grad.numpy()[1].tolist() == [1.0] * 4
+    assert not layer.weight.grad.numpy()[2].any()
+    with pytest.raises(ValueError, match="padding_idx"):
+        nn.Embedding(6, 4, padding_idx=6)

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import functional as F
 from ..construct import empty
+from ..engine.autograd import no_grad
 from ..tensor import Tensor
 from . import init
 from .module import Module
@@ -56,25 +57,38 @@ class Linear(Module):
 class Embedding(Module):
     """Rows of a table.  index: integer [...] -> [..., embedding_dim].
 
-    weight: [num_embeddings, embedding_dim] starts as N(0, 1).  IndexError if an index is out of
-    range.
+    weight: [num_embeddings, embedding_dim] starts as N(0, 1); the row padding_idx, if there is
+    one, as zeros, and it gets no gradient.  IndexError if an index is out of range.
     """
 
     weight: Parameter
 
     def __init__(
-        self, num_embeddings: int, embedding_dim: int, device: Any = None, dtype: Any = None
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise ValueError(f"padding_idx {padding_idx} is not a row of {num_embeddings}")
+            padding_idx %= num_embeddings
+        self.padding_idx = padding_idx
         self.weight = Parameter(empty(num_embeddings, embedding_dim, device=device, dtype=dtype))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         init.normal_(self.weight)
+        if self.padding_idx is not None:
+            with no_grad():
+                self.weight[self.padding_idx] = 0
 
     def forward(self, index: Tensor) -> Tensor:
-        return F.embedding(index, self.weight)
+        return F.embedding(index, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
         return f"{self.num_embeddings}, {self.embedding_dim}"
