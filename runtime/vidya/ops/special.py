@@ -60,6 +60,22 @@ def sinc(x: Tensor) -> Tensor:
     return where(zero, 1.0, turned.sin() / turned)
 
 
+# d sinc(t / pi) / dt = sum of (-1)^k 2k t^(2k - 1) / (2k + 1)!, highest power first
+_SINC = tuple((-1) ** k * 2 * k / math.factorial(2 * k + 1) for k in range(7, 0, -1))
+
+
+@sinc.pullback
+def _(ctx, x):
+    def back(g):
+        t = x * math.pi
+        near = abs(t) < 0.5  # there the closed form below would cancel
+        far = where(near, 1.0, t)
+        slope = where(near, t * _horner(t * t, _SINC), (far.cos() - far.sin() / far) / far)
+        return g * (slope * math.pi)
+
+    return back
+
+
 # ---- logarithms of sums ----
 
 
