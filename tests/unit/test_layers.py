@@ -145,7 +145,8 @@ def test_losses_of_classes():
 
 @pytest.mark.parametrize("batch_first", [True, False])
 def test_multihead_attention(batch_first):
-    check("MultiheadAttention", [numbers(3, 5, 8, seed=i) for i in range(3)], 8, 2, batch_first=batch_first)  # fmt: skip
+    inputs = [numbers(3, 5, 8, seed=i) for i in range(3)]
+    check("MultiheadAttention", inputs, 8, 2, batch_first=batch_first)
     padded = np.zeros((3, 5), bool)
     padded[0, 3:] = True
     inputs = [numbers(3, 5, 8), numbers(3, 5, 6, seed=1), numbers(3, 5, 4, seed=2), padded]
