@@ -70,10 +70,20 @@ void CopyPlan::runs(Device& d, char* dst, const char* src) const {
     return;
   }
   d.pool.ranges(outer, double(run) / 8 + 4, 1, [&](int64_t b, int64_t e) {
+    int64_t to, from, index[VD_MAX_NDIM], rest = b;
+    offsets(b, nd_ - 1, to, from);
+    for (int k = nd_ - 2; k >= 0; --k) {
+      index[k] = rest % dim_[k].size;
+      rest /= dim_[k].size;
+    }
     for (int64_t i = b; i < e; ++i) {
-      int64_t to, from;
-      offsets(i, nd_ - 1, to, from);
       std::memcpy(dst + to * bytes_, src + from * bytes_, size_t(run));
+      for (int k = nd_ - 2; k >= 0; --k) {  // counted on: divisions cost as much as a short run
+        to += dim_[k].dst, from += dim_[k].src;
+        if (++index[k] < dim_[k].size) break;
+        to -= dim_[k].size * dim_[k].dst, from -= dim_[k].size * dim_[k].src;
+        index[k] = 0;
+      }
     }
   });
 }
