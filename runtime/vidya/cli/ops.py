@@ -19,8 +19,8 @@ from ..errors import ConfigError, UnsupportedError
 from ..schema import PRIMITIVE, REGISTRY, VIEW, OpDef
 from .options import open_device
 
-NATIVE, PLUGIN, DECOMPOSED, VIEWED, MISSING = (
-    *("native", "kernel plugin", "decomposed", "view", "missing"),
+NATIVE, PLUGIN, HOST, DECOMPOSED, VIEWED, MISSING = (
+    *("native", "kernel plugin", "by NumPy", "decomposed", "view", "missing"),
 )
 
 
@@ -102,8 +102,8 @@ def _calls(device: Any) -> dict[str, Callable[[], Any]]:
 
 def _provider(definition: OpDef, trace: Trace) -> str:
     own = [node for node in trace.nodes if node.op == definition.name]
-    if any(node.function is not None for node in own):
-        return PLUGIN
+    if any(node.function is not None for node in own):  # HOST: on the device's own memory
+        return PLUGIN if definition.name in trace.device.kernels.python else HOST
     if own:
         return NATIVE
     if not trace.nodes or definition.kind == VIEW:
@@ -125,7 +125,10 @@ def _run(case: Any, device: Any) -> None:
         wanted = case.grad and sample.grad and tensor.dtype.is_floating_point
         return tensor.requires_grad_() if wanted else tensor
 
-    result = case.function()(*tree_map(place, sample.args), **tree_map(place, sample.kwargs))
+    args, kwargs = tree_map(place, sample.args), tree_map(place, sample.kwargs)
+    with vidya.no_grad():  # what is differentiated through its body is one call here
+        case.function()(*args, **kwargs)
+    result = case.function()(*args, **kwargs)
     for part in result if isinstance(result, tuple) else (result,):
         if part.requires_grad:
             part.sum().backward(retain_graph=True)
