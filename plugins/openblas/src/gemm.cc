@@ -136,7 +136,8 @@ class Tiles {
       rows_ = rows;
       cols_ = cols;
     }
-    if (flops > 6e8 && m_ / rows_ >= 256) first_ = m_ / 4 * 3, waves_ = 2;
+    // A second wave packs B once more: not where B is the bulk of the work's memory.
+    if (flops > 6e8 && m_ / rows_ >= 256 && 2 * m_ >= n_) first_ = m_ / 4 * 3, waves_ = 2;
   }
   int64_t count() const { return rows_ * cols_ * waves_; }
   void place(int64_t u, int64_t& m0, int64_t& mm, int64_t& n0, int64_t& nn) const {
