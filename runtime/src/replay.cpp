@@ -165,7 +165,8 @@ void Replay::run(int64_t times, TensorObject* const* arguments, const std::vecto
     if (state) PyEval_RestoreThread(state);
     if (loop && (i & 63) == 0 && PyErr_CheckSignals()) throw PythonError();
   }
-  if (status != VD_OK) device->check(status, err, describe_call(calls_[failed]));
+  if (status != VD_OK)
+    device->check(status, err, describe_call(calls_[failed]), plan.steps[failed].kernel->provider);
   for (int i : plan.mutated) {
     TensorObject* t = i < n_args ? arguments[i] : captured_[static_cast<size_t>(i - n_args)];
     ++t->storage->version;

@@ -12,6 +12,7 @@ from . import _core, dtypes, ops
 from . import indexing as _indexing
 from .engine import autograd as _autograd
 from .engine.device import device as _device
+from .errors import TraceError
 from .methods import InPlace, Methods
 from .ops import (
     activation,
@@ -478,8 +479,13 @@ class Tensor(_core.TensorBase, Methods, InPlace):
     def __repr__(self) -> str:
         return to_text(self)
 
+    def __str__(self) -> str:
+        if self._slot is not None:
+            raise TraceError("a traced value cannot be printed: it has no numbers yet")
+        return to_text(self)
+
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self.numel() == 1 else repr(self)
+        return format(self.item(), spec) if spec and self.numel() == 1 else str(self)
 
     def __deepcopy__(self, memo: dict) -> Tensor:
         if not self.is_leaf:

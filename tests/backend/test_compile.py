@@ -152,6 +152,57 @@ def test_a_returned_gradient_is_memory_of_its_own(device):
     np.testing.assert_array_equal(weight.grad.numpy(), np.full(3, 5.0))
 
 
+def _slope(x, y):
+    (x.square() * y).sum().backward()
+    return x.grad
+
+
+@pytest.mark.parametrize("start", [None, 3.0])
+def test_the_grad_of_an_argument_is_set_as_eager_sets_it(device, start):
+    y, runs = data(device, 4, seed=1), {}
+    for name, f in (("eager", _slope), ("compiled", vidya.compile(_slope))):
+        x = data(device, 4).requires_grad_()
+        x.grad = None if start is None else vidya.full((4,), start, device=device)
+        runs[name] = []
+        for _ in range(3):  # it accumulates
+            f(x, y)
+            runs[name].append(x.grad.numpy().copy())
+    for a, b in zip(runs["compiled"], runs["eager"], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_every_argument_keeps_a_grad_of_its_own(device):
+    f = vidya.compile(_slope)
+    first, second = (data(device, 4, seed=i).requires_grad_() for i in range(2))
+    y = vidya.ones(4, device=device)
+    for x in (first, second):
+        f(x, y)
+    for x in (first, second):
+        np.testing.assert_allclose(x.grad.numpy(), 2 * x.detach().numpy(), rtol=1e-6)
+    assert len(f.entries) == 1
+
+
+def test_an_argument_whose_grad_is_cleared_within(device):
+    @vidya.compile
+    def step(x):
+        x.grad = None
+        (x * 3).sum().backward()
+
+    x = data(device, 4).requires_grad_()
+    for _ in range(3):
+        step(x)
+        np.testing.assert_array_equal(x.grad.numpy(), np.full(4, 3.0))
+
+
+def test_a_loop_refuses_arguments_that_get_a_grad(device):
+    if not vidya.device(device).info["strided"]:
+        pytest.skip("a device without strides has no loops")
+    f = vidya.compile(lambda x: (x * 2).sum().backward())
+    x = data(device, 4).requires_grad_()
+    with pytest.raises(TraceError, match="taking it as an argument"):
+        f.loop(3, x)
+
+
 def test_random_numbers_differ_from_run_to_run_and_follow_the_seed(device):
     f = vidya.compile(lambda x: x + vidya.rand(4, device=x.device))
     x = vidya.zeros(4, device=device)
@@ -204,10 +255,41 @@ def test_a_branch_on_a_value_names_file_and_line(device):
         f(data(device, 3))
 
 
-@pytest.mark.parametrize("read", [lambda x: x.item(), lambda x: x.numpy(), lambda x: float(x)])
+_READS = {
+    "item": lambda x: x.sum().item(),
+    "numpy": lambda x: x.numpy(),
+    "array": lambda x: np.asarray(x),
+    "tolist": lambda x: x.tolist(),
+    "float": lambda x: float(x.sum()),
+    "int": lambda x: int(x.sum()),
+    "complex": lambda x: complex(x.sum()),
+    "bool": lambda x: bool(x.sum()),
+    "index": lambda x: [1, 2, 3][x.sum().long()],
+    "print": lambda x: print(x),
+    "str": lambda x: str(x),
+    "format": lambda x: f"{x.sum():.3f}",
+    "while": lambda x: [0 for _ in range(3) if x.sum() < 0],
+    "in": lambda x: 3.0 in x,
+    "dlpack": lambda x: np.from_dlpack(x),
+}
+
+
+@pytest.mark.parametrize("read", _READS)
 def test_reading_a_value_names_file_and_line(device, read):
-    with pytest.raises(TraceError, match=r"test_compile\.py:\d+"):
-        vidya.compile(lambda x: read(x.sum()))(data(device, 3))
+    def f(x):
+        return _READS[read](x)
+
+    with pytest.raises(TraceError, match=r"test_compile\.py:\d+: `.*`: "):
+        vidya.compile(f)(data(device, 3))
+
+
+def test_shapes_may_be_asked_for(device):
+    def f(x):
+        rows = list(x)  # iterating and len() depend on the shape only
+        return sum(rows[: len(x) - 1]) * x.ndim + x.numel() / x.shape[0]
+
+    x = data(device, 3, 2)
+    np.testing.assert_allclose(vidya.compile(f)(x).numpy(), f(x).numpy(), rtol=1e-6)
 
 
 def test_a_leaked_value_is_told_apart(device):

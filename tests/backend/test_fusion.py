@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import vidya
@@ -89,6 +91,55 @@ def test_equal_expressions_are_computed_once(x):
         lambda x: (x.exp().sum(), x.exp().sum(0)), x, passes=["common_subexpressions"]
     )
     assert n == 3 and saved["common_subexpressions"] == 1
+
+
+def test_what_is_computed_again_on_purpose_stays_so(device):
+    def chunks(x, weight):
+        out = []
+        for make in ("amax", "amin"):
+            out += [getattr(x[i : i + 64] @ weight, make)(1) for i in (0, 64)]
+        return out
+
+    x, weight = vidya.ones(128, 8, device=device), vidya.ones(8, 4096, device=device)
+    _, saved = counts(chunks, x, weight, passes=["common_subexpressions"])
+    assert saved["common_subexpressions"] == 0  # or all logits would live at one time
+    _, saved = counts(chunks, x, weight[:, :64], passes=["common_subexpressions"])
+    assert saved["common_subexpressions"] >= 2  # little memory: it is kept
+
+
+def test_large_values_that_are_used_again_anyway_are_computed_once(device):
+    x, weight = vidya.ones(128, 8, device=device), vidya.ones(8, 4096, device=device)
+
+    def f(x, weight):
+        y, z = x @ weight, x @ weight
+        return y.amax(1), z.amin(1), y.sum()
+
+    _, saved = counts(f, x, weight, passes=["common_subexpressions"])
+    assert saved["common_subexpressions"] == 1
+
+
+def test_sums_of_large_values_do_not_wait_for_each_other(device, monkeypatch):
+    if not vidya.device(device).info["strided"]:
+        pytest.skip("a device without strides has no arena")
+
+    def f(x):
+        total = x @ x
+        for i in range(6):
+            total = total + (x * i) @ x
+        return total.sum()
+
+    def memory():
+        compiled = vidya.compile(f)
+        compiled(x)
+        return next(iter(compiled.entries.values())).plan.bytes
+
+    x = vidya.ones(128, 128, device=device)
+    waiting = memory()
+    limits = sys.modules["vidya.compile.fuse"]
+    monkeypatch.setattr(limits, "_MOST_HELD", 128 * 128 * 4 * 2)
+    one_by_one = memory()
+    assert one_by_one <= 4 * x.numel() * 4 + 256
+    assert waiting > one_by_one or device == "numpy"
 
 
 def test_an_expression_is_computed_anew_after_a_write(x):

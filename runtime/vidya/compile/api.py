@@ -63,6 +63,7 @@ class Entry:
     structure: Any  # of the result
     leaves: list[Any]  # of the result: ("output", number) or ("value", object)
     grads: list[tuple[Any, Any]]  # (tensor, its new .grad; an int: that output)
+    argument_grads: list[tuple[int, int | None]]  # (leaf argument, the output that is its .grad)
     seconds: float
     saved: dict[str, int]
 
@@ -80,11 +81,18 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         tensors, numbers, entry = self._entry(args, kwargs)
+        return self._run(entry, tensors, numbers)
+
+    def _run(self, entry: Entry, tensors: list, numbers: list) -> Any:
         numbers = numbers + _ask(entry.capture)
         if entry.replay is not None:
             results = entry.replay(tensors, numbers)
         else:
             results = entry.plan(tensors + entry.capture.captured, numbers)
+        if entry.argument_grads:
+            leaves = [t for t in tensors if _wants_grad(t)]
+            for i, output in entry.argument_grads:
+                leaves[i].grad = None if output is None else results[output]
         return self._finish(entry, results)
 
     def loop(self, n: int, *args: Any, stacked: int | Sequence[int] = ()) -> Any:
@@ -116,6 +124,11 @@ class Compiled:
         rows: list[Any] = []
         for _ in range(n):
             rows += numbers + _ask(entry.capture)
+        if len(real) != len(tensors) or entry.argument_grads:
+            raise TraceError(
+                "loop: an argument of these runs gets a .grad, which each of them would replace; "
+                "let the function use that tensor from outside instead of taking it as an argument"
+            )
         results = entry.replay.loop(n, real, flags, rows)
         return self._finish(entry, results)
 
@@ -126,10 +139,15 @@ class Compiled:
         tensors, numbers = [], []
         key: list[Any] = [structure, dtypes.default_float(), *_core.modes()]
         fixed = self._fixed_leaves(args)
+        grads = []
         for i, leaf in enumerate(leaves):
             if isinstance(leaf, _core.TensorBase):
                 tensors.append(leaf)
-                key.append((leaf._meta_key, leaf.requires_grad))
+                if _wants_grad(leaf):
+                    key.append((leaf._meta_key, leaf.grad is not None and leaf.grad._meta_key))
+                    grads += [leaf.grad] if leaf.grad is not None else []
+                else:
+                    key.append((leaf._meta_key, leaf.requires_grad))
             elif isinstance(leaf, (int, float)) and not isinstance(leaf, bool) and i not in fixed:
                 numbers.append(leaf)
                 key.append(type(leaf))
@@ -154,7 +172,7 @@ class Compiled:
                     RecompileWarning,
                     stacklevel=3,
                 )
-        return tensors, numbers, found
+        return tensors + grads, numbers, found
 
     def _fixed_leaves(self, args: tuple) -> set[int]:
         if not self.static:
@@ -175,13 +193,14 @@ class Compiled:
         symbols = []
         for i, leaf in enumerate(leaves):
             if isinstance(leaf, _core.TensorBase):
-                symbol = capture.input(leaf)
-                symbol.requires_grad = leaf.requires_grad and leaf.is_leaf
-                symbols.append(symbol)
+                symbols.append(capture.input(leaf))
             elif isinstance(leaf, (int, float)) and not isinstance(leaf, bool) and i not in fixed:
                 symbols.append(capture.argument_number(leaf))
             else:
                 symbols.append(leaf)
+        for leaf, symbol in zip(leaves, symbols, strict=True):
+            if isinstance(leaf, _core.TensorBase) and _wants_grad(leaf):
+                capture.leaf_argument(leaf, symbol)
         args, kwargs = unflatten(structure, symbols)
         try:
             with recording(capture):
@@ -211,6 +230,10 @@ class Compiled:
                     leaves.append(("output", len(outputs) - 1))
                 else:
                     leaves.append(("value", leaf))
+        argument_grads: list[tuple[int, int | None]] = []
+        for i, grad in capture.argument_grads():
+            argument_grads.append((i, None if grad is None else len(outputs)))
+            outputs += [] if grad is None else [capture.symbol(grad)]
         grads: list[tuple[Any, Any]] = []
         kept = []
         returned = {symbol._slot for symbol in outputs}
@@ -234,7 +257,9 @@ class Compiled:
             replay = _core.Replay(plan, capture.captured, kept)
             grads = [(t, replay.kept(g) if isinstance(g, int) else g) for t, g in grads]
         seconds = time.perf_counter() - begin
-        return Entry(plan, replay, capture, result_structure, leaves, grads, seconds, saved)
+        return Entry(
+            plan, replay, capture, result_structure, leaves, grads, argument_grads, seconds, saved
+        )
 
     def _finish(self, entry: Entry, results: tuple) -> Any:
         for tensor, grad in entry.grads:
@@ -257,7 +282,7 @@ class Compiled:
         entry.replay.measure(True)
         try:
             for _ in range(runs):
-                self._finish(entry, entry.replay(tensors, numbers + _ask(entry.capture)))
+                self._run(entry, tensors, numbers)
             seconds = [s / runs for s in entry.replay.seconds()]
         finally:
             entry.replay.measure(False)
@@ -268,6 +293,11 @@ class Compiled:
         from .explain import explain
 
         return "\n\n".join(explain(self.__name__, entry) for entry in self.entries.values())
+
+
+def _wants_grad(leaf: Any) -> bool:
+    """Would backward() set this argument's .grad?"""
+    return leaf.requires_grad and leaf.is_leaf
 
 
 def _ask(capture: Capture) -> list[Any]:

@@ -22,6 +22,7 @@ class Capture(Trace):
     numbers: int = 0  # arguments of the plan that are numbers
     host: list[tuple[Callable[[], Any], bool]] = field(default_factory=list)  # (call, gives number)
     guards: list[tuple[Any, Any]] = field(default_factory=list)  # (tensor, its .grad at the start)
+    arguments: list[tuple[Any, Any]] = field(default_factory=list)  # (leaf argument, its .grad)
     _symbols: dict[int, Any] = field(default_factory=dict)  # by id of the real tensor
     _live: dict[Any, Any] = field(default_factory=dict)
     _now: dict[int, Any] = field(default_factory=dict)  # value -> what a write put in its place
@@ -84,7 +85,22 @@ class Capture(Trace):
         self.numbers += 1
         return symbol
 
-    # ---- .grad of real tensors ----
+    # ---- .grad ----
+
+    def leaf_argument(self, tensor: Any, symbol: Any) -> None:
+        """An argument that backward() may give a .grad; the one it has is an argument too."""
+        symbol.requires_grad = True
+        if tensor.grad is not None:
+            symbol.grad = self.input(tensor.grad)
+        self.arguments.append((symbol, symbol.grad))
+
+    def argument_grads(self) -> list[tuple[int, Any]]:
+        """(number of the leaf argument, .grad that the function leaves there), where it set one."""
+        return [
+            (i, symbol.grad)
+            for i, (symbol, before) in enumerate(self.arguments)
+            if symbol.grad is not before
+        ]
 
     def grad_set(self, tensor: Any, value: Any) -> None:
         """The function is about to set tensor.grad."""
@@ -96,11 +112,13 @@ class Capture(Trace):
             self.guards.append((tensor, tensor.grad))
 
     def undo_grads(self) -> list[tuple[Any, Any]]:
-        """Put every .grad back, and give (tensor, .grad that the function leaves there)."""
+        """Put every .grad of real tensors back; (tensor, .grad that the function leaves there)."""
         effects = []
         for tensor, before in self._grads.values():
+            if tensor._slot is not None:  # lives within a run
+                continue
             after = tensor.grad
             tensor.grad = before
-            if after is not before and tensor._slot is None:  # others live within a run
+            if after is not before:
                 effects.append((tensor, after))
         return effects

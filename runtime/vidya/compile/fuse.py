@@ -16,6 +16,7 @@ from ..engine.trace import Node, Trace
 from .passes import slots, writers
 
 _MOST_INPUTS, _MOST_OUTPUTS, _MOST_STEPS = 12, 4, 48
+_MOST_HELD = 64 << 20  # bytes that a group may keep live while it waits for its next member
 _FLOATS = (dtypes.float32, dtypes.bfloat16, dtypes.float16, dtypes.bool_)
 _DOUBLES = (dtypes.float64, dtypes.bool_)
 _ROUND = {dtypes.bfloat16: "round_bf16", dtypes.float16: "round_f16"}
@@ -190,8 +191,9 @@ def _group(trace: Trace) -> list[Group]:
         if types is not None:
             shape = node.outputs[0].shape
             for group in reversed(open_):
-                fits = group.shape == shape and group.types is types and _fits(group, node)
-                if group.made & ins and fits:
+                if group.shape != shape or group.types is not types or not group.made & ins:
+                    continue
+                if _fits(group, node) and not _holds(trace, group, i):
                     if home is None:
                         home = group
                     elif len(home.members) + len(group.members) < _MOST_STEPS // 3:
@@ -220,6 +222,16 @@ def _fits(group: Group, node: Node) -> bool:
             return False
     reads = group.reads | (set(slots(node.inputs)) - group.made)
     return len(reads) <= _MOST_INPUTS - 4 and len(group.members) < _MOST_STEPS // 3
+
+
+def _holds(trace: Trace, group: Group, at: int) -> bool:
+    """Would what the group reads stay live for too long, being needed only when node `at` comes?
+
+    Sums of large gradients that arrive one by one are better added one by one.
+    """
+    if group.members[-1] == at - 1:
+        return False
+    return sum(trace.sizes.get(s, 0) for s in group.reads) > _MOST_HELD
 
 
 def _fused(trace: Trace, group: Group, leaving: list[Any]) -> Node | None:

@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..engine.trace import INPLACE, SCALAR_IN, Node, Trace
+from ..engine.trace import SCALAR_IN, Node, Trace
+
+_WORTH_RECOMPUTING = 1 << 18  # bytes: less is kept for its like, however much later that comes
 
 
 def slots(tensors: Iterable[Any]) -> list[int]:
@@ -36,14 +38,19 @@ def dead_code(trace: Trace, outputs: list[Any]) -> int:
 
 
 def common_subexpressions(trace: Trace, outputs: list[Any]) -> int:
-    """Compute what is equal once; gives how many nodes that saved."""
+    """Compute what is equal once; gives how many nodes that saved.
+
+    What is computed again on purpose (a checkpoint, a loss in chunks) stays so: a large value that
+    nobody needs any more when its like comes is not kept for it.
+    """
     many = writers(trace)
+    last = {s: at for at, node in enumerate(trace.nodes) for s in slots(node.inputs)}
     version: Counter[int] = Counter()
     known: dict[tuple, list[Any]] = {}
     replaced: dict[int, Any] = {}
     kept: list[Node] = []
     pinned = set(slots(outputs)) | {t._slot for _, t in trace.rebinds}
-    for node in trace.nodes:
+    for at, node in enumerate(trace.nodes):
         node.inputs = [substitute(t, replaced) for t in node.inputs]
         simple = node.function is None and all(
             many[s] == 1 and s not in pinned for s in slots(node.outputs)
@@ -53,11 +60,14 @@ def common_subexpressions(trace: Trace, outputs: list[Any]) -> int:
             makes = (t._meta_key for t in node.outputs)
             key = (node.op, repr(sorted(node.attrs.items())), *takes, *makes)
             same = known.get(key)
-            if same is not None and all(many[s] == 1 for s in slots(same)):
+            dead = same and [s for s in slots(same) if last.get(s, -1) < at and s not in pinned]
+            large = dead and sum(trace.sizes[s] for s in dead) > _WORTH_RECOMPUTING
+            if same is not None and not large and all(many[s] == 1 for s in slots(same)):
                 for mine, theirs in zip(node.outputs, same, strict=True):
                     replaced[mine._slot] = theirs
+                    last[theirs._slot] = max(last.get(theirs._slot, at), last.get(mine._slot, at))
                 continue
-            known.setdefault(key, node.outputs)
+            known[key] = node.outputs
         version.update(slots(node.outputs))
         kept.append(node)
     saved = len(trace.nodes) - len(kept)
@@ -116,54 +126,6 @@ ELEMENTWISE = {
     "gelu", "rsqrt", "reciprocal", "square", "relu_backward", "sigmoid_backward", "tanh_backward",
     "silu_backward", "gelu_backward", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not",
 }  # fmt: skip
-
-
-def in_place(trace: Trace, outputs: list[Any]) -> int:
-    """Let a kernel write where its result is going to be copied, and drop the copy."""
-    pinned = set(slots(outputs)) | {t._slot for _, t in trace.rebinds} | set(slots(trace.inputs))
-    many = writers(trace)
-    saved = 0
-    for at in range(len(trace.nodes) - 1, -1, -1):
-        copy = trace.nodes[at]
-        if copy.op != "copy" or copy.function:
-            continue
-        source, target = copy.inputs[0], copy.outputs[0]
-        if source._slot in pinned or many[source._slot] != 1 or source._slot == target._slot:
-            continue
-        if source._meta_key != target._meta_key or not target.is_contiguous() or source._offset:
-            continue
-        maker = next(
-            (i for i in range(at - 1, -1, -1) if source._slot in slots(trace.nodes[i].outputs)),
-            None,
-        )
-        if maker is None or not _may_write(trace, maker, at, source, target):
-            continue
-        node = trace.nodes[maker]
-        node.outputs = [target if t._slot == source._slot else t for t in node.outputs]
-        del trace.nodes[at]
-        saved += 1
-    return saved
-
-
-def _may_write(trace: Trace, maker: int, at: int, source: Any, target: Any) -> bool:
-    node = trace.nodes[maker]
-    if node.function or any(
-        t._slot == source._slot and t._meta_key != source._meta_key for t in node.outputs
-    ):
-        return False
-    for t in node.inputs:
-        if t is None or t._slot != target._slot:
-            continue
-        same = t._meta_key == target._meta_key and t._offset == target._offset
-        if not same or not node.caps & INPLACE:
-            return False
-    if any(target._slot == t._slot for t in node.outputs):
-        return False
-    between = trace.nodes[maker + 1 : at]
-    if any(target._slot in slots(n.inputs + n.outputs) for n in between):
-        return False
-    others = [n for i, n in enumerate(trace.nodes) if i not in (maker, at)]
-    return not any(source._slot in slots(n.inputs + n.outputs) for n in others)
 
 
 Pass = Callable[[Trace, list[Any]], int]

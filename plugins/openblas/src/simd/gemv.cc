@@ -137,14 +137,12 @@ inline void tile(T* c, int64_t ldc, const T* a, int64_t sa0, int64_t sa1, const 
 template <class T, int R>
 inline void tail(T* c, int64_t ldc, const T* a, int64_t sa0, int64_t sa1, const T* b, int64_t ldb,
                  int64_t n, int64_t k) {
-  T acc[R][kLanes<T>] = {};
-  for (int64_t p = 0; p < k; ++p)
-    for (int r = 0; r < R; ++r) {
-      T x = a[r * sa0 + p * sa1];
-      for (int64_t j = 0; j < n; ++j) acc[r][j] += b[p * ldb + j] * x;
-    }
-  for (int r = 0; r < R; ++r)
-    for (int64_t j = 0; j < n; ++j) c[r * ldc + j] = acc[r][j];
+  Vec<T> acc[R] = {};
+  for (int64_t p = 0; p < k; ++p) {
+    const Vec<T> bv = load_tail(b + p * ldb, n, T(0));
+    for (int r = 0; r < R; ++r) acc[r] += bv * a[r * sa0 + p * sa1];
+  }
+  for (int r = 0; r < R; ++r) store_tail(c + r * ldc, n, acc[r]);
 }
 template <class T, int R>
 inline void strip(T* c, int64_t ldc, const T* a, int64_t sa0, int64_t sa1, const T* b, int64_t ldb,

@@ -33,8 +33,26 @@ double sum_exp(const T* x, T shift, int64_t n) {
   return sum;
 }
 
+/* A row that one vector holds. */
+template <class T>
+void short_softmax(T* y, const T* x, int64_t n) {
+  const T low = T(-__builtin_inf());
+  const Vec<T> v = load_tail(x, n, low);
+  if (any_nan<T>(v)) {
+    for (int64_t i = 0; i < n; ++i) y[i] = T(__builtin_nan(""));
+    return;
+  }
+  const T top = lane_fold<T>(v, [](Vec<T> p, Vec<T> q) { return p > q ? p : q; });
+  T e[kLanes<T>];
+  store(e, v);
+  for (int i = 0; i < kLanes<T>; ++i) e[i] = m::exp_nonpositive(e[i] - top);
+  const Vec<T> made = load(e);
+  store_tail(y, n, made * (1 / lane_sum<T>(made)));
+}
+
 template <class T>
 void softmax(T* y, const T* x, int64_t n) {
+  if (n <= kLanes<T>) return short_softmax(y, x, n);
   T top = row_max(x, n);
   if (top != top) {
     for (int64_t i = 0; i < n; ++i) y[i] = top;
@@ -68,6 +86,11 @@ void log_softmax(T* y, const T* x, int64_t n) {
 // dx = y (g - sum(g y))
 template <class T>
 void softmax_backward(T* dx, const T* g, const T* y, int64_t n) {
+  if (n <= kLanes<T>) {
+    const Vec<T> a = load_tail(g, n, T(0)), b = load_tail(y, n, T(0));
+    store_tail(dx, n, b * (a - lane_sum<T>(a * b)));
+    return;
+  }
   T dot = T(row_dot(g, y, n));
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; ++i) dx[i] = y[i] * (g[i] - dot);

@@ -82,7 +82,19 @@ static inline T lane_sum(Vec<T> v) {
   return lane_fold<T>(v, [](Vec<T> a, Vec<T> b) { return a + b; });
 }
 
-/* The last n < lanes elements of a row, the rest of the lanes being `fill`. */
+template <class T>
+static inline bool any_nan(Vec<T> v) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
+  else
+    return _mm512_cmp_pd_mask((__m512d)v, (__m512d)v, _CMP_UNORD_Q);
+#else
+  return lane_fold<Int<T>>(v != v, [](Vec<Int<T>> a, Vec<Int<T>> b) { return a | b; });
+#endif
+}
+
+/* The last n <= lanes elements of a row, the rest of the lanes being `fill`. */
 template <class T>
 static inline Vec<T> load_tail(const T* p, int64_t n, T fill) {
 #if defined(__AVX512F__)
