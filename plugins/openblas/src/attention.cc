@@ -33,9 +33,10 @@ class Forward final : public Kernel {
   }
 
   bool many(Device& d, const vd_call& call) {
-    const AttentionLoops& loops = *d.simd->attention;
+    const AttentionLoops& loops = a_.loops(d);
     const int64_t padded = round_up(a_.keys, loops.columns), lanes = loops.columns / 2;
-    const int64_t width = round_up(a_.width, lanes), each = padded * (a_.depth + width);
+    const int64_t width = round_up(a_.width, lanes);
+    const int64_t each = padded * loops.words(a_.depth) + padded / loops.terms * width;
     const int64_t pairs = a_.batches * a_.key_heads;
     const int64_t chunk = std::clamp<int64_t>(kPackedBytes / (each * 4),
                                               std::min<int64_t>(pairs, d.pool.threads()), pairs);
@@ -63,17 +64,20 @@ class Forward final : public Kernel {
     return true;
   }
 
-  /* Keys in panels, then values in rows, both padded with zeros. */
+  /* Keys in panels, then lines of values, both padded with zeros. */
   bool pack(Device& d, const vd_call& call, int64_t pair, int64_t block, float* to) const {
-    const AttentionLoops& loops = *d.simd->attention;
+    const AttentionLoops& loops = a_.loops(d);
     const int64_t b = pair / a_.key_heads, h = pair % a_.key_heads, columns = loops.columns;
     const int64_t padded = round_up(a_.keys, columns), width = round_up(a_.width, columns / 2);
     const int64_t first = block * kAttentionKeys, last = std::min(first + kAttentionKeys, padded);
-    float* rows = static_cast<float*>(thread_scratch(1, size_t(columns * a_.depth) * 4));
+    const int64_t depth = loops.words(a_.depth);
+    float* rows = static_cast<float*>(thread_scratch(1, size_t(columns * (a_.depth + width)) * 4));
     if (!rows) return false;
     for (int64_t j0 = first; j0 < last; j0 += columns) {
+      float* packed = to + padded * depth + j0 / loops.terms * width;
+      float* lines = loops.pack_lines ? rows + columns * a_.depth : packed;
       for (int64_t j = 0; j < columns; ++j) {
-        float *row = rows + j * a_.depth, *v = to + padded * a_.depth + (j0 + j) * width;
+        float *row = rows + j * a_.depth, *v = lines + j * width;
         if (j0 + j < a_.keys) {
           a_.k.get(d.simd, a_.k.at(sdk::data(call.inputs[1]), b, h, j0 + j), row);
           a_.v.get(d.simd, a_.v.at(sdk::data(call.inputs[2]), b, h, j0 + j), v);
@@ -83,22 +87,24 @@ class Forward final : public Kernel {
           std::fill_n(v, width, 0.f);
         }
       }
-      loops.pack_panel(to + j0 * a_.depth, rows, a_.depth, a_.depth);
+      loops.pack_panel(to + j0 * depth, rows, a_.depth, a_.depth);
+      if (loops.pack_lines) loops.pack_lines(packed, lines, width, columns, width);
     }
     return true;
   }
 
   bool queries(Device& d, const vd_call& call, int64_t pair, int64_t in_group, int64_t part,
                const float* packed) const {
-    const AttentionLoops& loops = *d.simd->attention;
-    const int64_t R = loops.rows, columns = loops.columns, depth = a_.depth;
+    const AttentionLoops& loops = a_.loops(d);
+    const int64_t R = loops.rows, columns = loops.columns, depth = loops.words(a_.depth);
+    const float scale = a_.scale * kLog2e;
     const int64_t padded = round_up(a_.keys, columns), width = round_up(a_.width, columns / 2);
     const float* values = packed + padded * depth;
     const int64_t b = pair / a_.key_heads, h = pair % a_.key_heads * a_.group + in_group;
     const int64_t i0 = part * kQueries, rows = std::min(kQueries, a_.queries - i0);
     const int64_t tiles = (rows + R - 1) / R, all = tiles * R;
     float* mem = static_cast<float*>(thread_scratch(
-        1, size_t(all * (depth + width + 2) + R * depth + 2 * R * kAttentionLd) * 4));
+        1, size_t(all * (depth + width + 2) + R * a_.depth + 2 * R * kAttentionLd) * 4));
     if (!mem) return false;
     float *q = mem, *out = q + all * depth, *top = out + all * width, *total = top + all;
     float *scores = total + all, *bias = scores + R * kAttentionLd, *raw = bias + R * kAttentionLd;
@@ -110,11 +116,12 @@ class Forward final : public Kernel {
       for (int64_t r = 0; r < R; ++r) {
         const int64_t i = i0 + t * R + r;
         if (i < a_.queries)
-          a_.q.get(d.simd, a_.q.at(sdk::data(call.inputs[0]), b, h, i), raw + r * depth);
+          a_.q.get(d.simd, a_.q.at(sdk::data(call.inputs[0]), b, h, i), raw + r * a_.depth);
         else
-          std::fill_n(raw + r * depth, depth, 0.f);
+          std::fill_n(raw + r * a_.depth, a_.depth, 0.f);
       }
-      loops.pack_rows(q + t * R * depth, raw, depth, depth, a_.scale * kLog2e);
+      loops.pack_rows(q + t * R * depth, raw, a_.depth, a_.depth,
+                      loops.scores_scaled ? 1.f : scale);
     }
     const int64_t from = a_.low(i0) / kAttentionKeys * kAttentionKeys;
     const int64_t to = a_.high(std::min(i0 + rows, a_.queries) - 1);
@@ -122,7 +129,7 @@ class Forward final : public Kernel {
       const int64_t n = std::min(kAttentionKeys, a_.keys - k0);
       for (int64_t t = 0; t < tiles; ++t) {
         AttentionTile tile{
-            q + t * R * depth, packed + k0 * depth, depth, 0, 0, nullptr, nullptr, nullptr};
+            q + t * R * depth, packed + k0 * depth, depth, scale, 0, 0, nullptr, nullptr, nullptr};
         if (!a_.limits(tile, R, columns, i0 + t * R, k0, n, edges)) continue;
         if (a_.masked) {
           std::fill_n(bias, R * kAttentionLd, 0.f);
@@ -130,7 +137,7 @@ class Forward final : public Kernel {
           tile.bias = bias;
         }
         loops.forward(tile, scores, top + t * R, total + t * R, out + t * R * width, width,
-                      values + k0 * width, width, width);
+                      values + k0 / loops.terms * width, width);
       }
     }
     for (int64_t r = 0; r < rows; ++r)

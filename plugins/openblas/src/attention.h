@@ -49,6 +49,10 @@ class Attention {
   int64_t high(int64_t i) const {
     return causal ? std::min(i + 1, keys) : window ? std::min(i + window, keys) : keys;
   }
+  /* The loops for this dtype. */
+  const AttentionLoops& loops(const Device& d) const {
+    return q.type == DType::BF16 && d.attention_bf16 ? *d.attention_bf16 : *d.simd->attention;
+  }
   /* Pairs of query and key that are looked at, per head. */
   double pairs() const;
 

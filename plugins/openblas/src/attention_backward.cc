@@ -12,19 +12,22 @@ constexpr int64_t kSharedBytes = 32ll << 20;  // keys, values and their gradient
 
 enum Input { kG, kQ, kK, kV, kOut, kLse, kMask, kGLse };
 
-/* Where things lie in the memory of one pair of batch and key head, in floats. */
+/* Where things lie in the memory of one pair of batch and key head, in words. */
 struct Plan {
-  int64_t columns, padded, depth, width;  // depth and width in whole vectors
+  int64_t columns, padded, depth, width;  // depth and width in whole vectors of lines
+  int64_t q_words, g_words;               // of a packed query and its gradient
   int64_t k_panels, k_rows, v_panels, gradients, sum, total;
 
   Plan(const Attention& a, const AttentionLoops& loops, int64_t splits) : columns(loops.columns) {
     padded = round_up(a.keys, kAttentionKeys);
     depth = round_up(a.depth, columns / 2);
     width = round_up(a.width, columns / 2);
+    q_words = loops.words(a.depth);
+    g_words = loops.words(a.width);
     k_panels = 0;
-    k_rows = k_panels + padded * a.depth;
-    v_panels = k_rows + padded * depth;
-    gradients = v_panels + padded * a.width;
+    k_rows = k_panels + padded * q_words;
+    v_panels = k_rows + padded / loops.terms * depth;
+    gradients = v_panels + padded * g_words;
     sum = padded * (depth + width);  // one split's dk, then dv
     total = gradients + splits * sum;
   }
@@ -32,20 +35,21 @@ struct Plan {
 
 /* The memory of a task, in floats. */
 struct Work {
-  float *q, *q_rows, *g, *g_rows, *dq, *lse, *delta, *p, *ds, *bias, *raw;
+  float *q, *q_rows, *g, *g_rows, *dq, *lse, *delta, *p, *ds, *ds_rows, *bias, *raw;
 
-  Work(float* at, const Attention& a, const Plan& s, int64_t rows, int64_t tile) {
+  Work(float* at, const Plan& s, int64_t rows, int64_t tile) {
     int64_t used = 0;
     auto take = [&](int64_t n) {
       float* here = at ? at + used : nullptr;
       used += round_up(n, 16);
       return here;
     };
-    q = take(rows * a.depth), q_rows = take(rows * s.depth);
-    g = take(rows * a.width), g_rows = take(rows * s.width);
+    q = take(rows * s.q_words), q_rows = take(rows * s.depth);
+    g = take(rows * s.g_words), g_rows = take(rows * s.width);
     dq = take(rows * s.depth), lse = take(rows), delta = take(rows);
     p = take(rows * kAttentionLd), ds = take(rows * kAttentionLd);
-    bias = take(tile * kAttentionLd), raw = take(std::max(s.depth, s.width));
+    ds_rows = take(tile * kAttentionLd), bias = take(tile * kAttentionLd);
+    raw = take(std::max(s.depth, s.width));
     bytes = size_t(used) * 4;
   }
   size_t bytes;
@@ -64,7 +68,7 @@ class Backward final : public Kernel {
   }
 
   vd_status run(Device& d, const vd_call& call, vd_err* err) override {
-    const AttentionLoops& loops = *d.simd->attention;
+    const AttentionLoops& loops = a_.loops(d);
     const int64_t pairs = a_.batches * a_.key_heads;
     const int64_t parts = a_.group * ((a_.queries + kQueries - 1) / kQueries);
     const bool alone = pairs_ * double(pairs * a_.group * (a_.depth + a_.width)) < 1e5;
@@ -106,23 +110,26 @@ class Backward final : public Kernel {
  private:
   bool pack(Device& d, const vd_call& call, const Plan& s, int64_t pair, int64_t block,
             float* to) const {
-    const AttentionLoops& loops = *d.simd->attention;
+    const AttentionLoops& loops = a_.loops(d);
     const int64_t b = pair / a_.key_heads, h = pair % a_.key_heads;
-    float* rows = static_cast<float*>(thread_scratch(1, size_t(s.columns * s.width) * 4));
+    float* rows =
+        static_cast<float*>(thread_scratch(1, size_t(s.columns * (s.depth + s.width)) * 4));
     if (!rows) return false;
     const int64_t first = block * kAttentionKeys;
     for (int64_t j0 = first; j0 < first + kAttentionKeys; j0 += s.columns) {
+      float* packed = to + s.k_rows + j0 / loops.terms * s.depth;
+      float* lines = loops.pack_lines ? rows + s.columns * s.width : packed;
       for (int64_t j = 0; j < s.columns; ++j) {
-        float *k = to + s.k_rows + (j0 + j) * s.depth, *v = rows + j * s.width;
+        float *k = lines + j * s.depth, *v = rows + j * s.width;
         std::fill_n(k, s.depth, 0.f);
         std::fill_n(v, s.width, 0.f);
         if (j0 + j >= a_.keys) continue;
         a_.k.get(d.simd, a_.k.at(sdk::data(call.inputs[kK]), b, h, j0 + j), k);
         a_.v.get(d.simd, a_.v.at(sdk::data(call.inputs[kV]), b, h, j0 + j), v);
       }
-      loops.pack_panel(to + s.k_panels + j0 * a_.depth, to + s.k_rows + j0 * s.depth, s.depth,
-                       a_.depth);
-      loops.pack_panel(to + s.v_panels + j0 * a_.width, rows, s.width, a_.width);
+      loops.pack_panel(to + s.k_panels + j0 * s.q_words, lines, s.depth, a_.depth);
+      loops.pack_panel(to + s.v_panels + j0 * s.g_words, rows, s.width, a_.width);
+      if (loops.pack_lines) loops.pack_lines(packed, lines, s.depth, s.columns, s.depth);
     }
     return true;
   }
@@ -130,11 +137,11 @@ class Backward final : public Kernel {
   /* Every splits-th block of queries of one pair: their dq, and what they add to dk and dv. */
   bool queries(Device& d, const vd_call& call, const Plan& s, int64_t pair, int64_t split,
                int64_t splits, float* shared) const {
-    const int64_t R = d.simd->attention->rows, most = round_up(std::min(kQueries, a_.queries), R);
-    const size_t need = Work(nullptr, a_, s, most, R).bytes;
+    const int64_t R = a_.loops(d).rows, most = round_up(std::min(kQueries, a_.queries), R);
+    const size_t need = Work(nullptr, s, most, R).bytes;
     float* mem = static_cast<float*>(thread_scratch(1, need));
     if (!mem) return false;
-    const Work w(mem, a_, s, most, R);
+    const Work w(mem, s, most, R);
     float* sums = shared + s.gradients + split * s.sum;
     std::fill_n(sums, s.sum, 0.f);
     const int64_t parts = (a_.queries + kQueries - 1) / kQueries;
@@ -156,7 +163,7 @@ class Backward final : public Kernel {
   /* Queries and their gradients, packed and in rows; padded with zeros. */
   void load(Device& d, const vd_call& call, const Plan& s, const Work& w, int64_t b, int64_t h,
             int64_t i0, int64_t rows) const {
-    const AttentionLoops& loops = *d.simd->attention;
+    const AttentionLoops& loops = a_.loops(d);
     const int64_t R = loops.rows, all = round_up(rows, R);
     std::fill_n(w.q_rows, all * s.depth, 0.f);
     std::fill_n(w.g_rows, all * s.width, 0.f);
@@ -179,16 +186,19 @@ class Backward final : public Kernel {
       w.delta[r] = sum - lse;
     }
     for (int64_t r = 0; r < all; r += R) {
-      loops.pack_rows(w.q + r * a_.depth, w.q_rows + r * s.depth, s.depth, a_.depth,
-                      a_.scale * kLog2e);
-      loops.pack_rows(w.g + r * a_.width, w.g_rows + r * s.width, s.width, a_.width, 1.f);
+      loops.pack_rows(w.q + r * s.q_words, w.q_rows + r * s.depth, s.depth, a_.depth,
+                      loops.scores_scaled ? 1.f : a_.scale * kLog2e);
+      loops.pack_rows(w.g + r * s.g_words, w.g_rows + r * s.width, s.width, a_.width, 1.f);
     }
+    if (!loops.pack_lines) return;
+    loops.pack_lines(w.q_rows, w.q_rows, s.depth, all, s.depth);
+    loops.pack_lines(w.g_rows, w.g_rows, s.width, all, s.width);
   }
 
   /* One block of queries against one block of keys. */
   void block(Device& d, const vd_call& call, const Plan& s, const Work& w, int64_t b, int64_t h,
              int64_t i0, int64_t rows, int64_t k0, const float* shared, float* sums) const {
-    const AttentionLoops& loops = *d.simd->attention;
+    const AttentionLoops& loops = a_.loops(d);
     const int64_t R = loops.rows, n = std::min(kAttentionKeys, a_.keys - k0);
     const int64_t all = round_up(rows, R), wide = std::max(round_up(n, s.columns), round_up(n, R));
     int64_t edges[2 * 16];
@@ -196,9 +206,10 @@ class Backward final : public Kernel {
     int64_t top = all, bottom = 0, least = wide, most = 0;
     for (int64_t r = 0; r < all; r += R) {
       float *p = w.p + r * kAttentionLd, *ds = w.ds + r * kAttentionLd;
-      AttentionTile t{w.q + r * a_.depth,
-                      shared + s.k_panels + k0 * a_.depth,
-                      a_.depth,
+      AttentionTile t{w.q + r * s.q_words,
+                      shared + s.k_panels + k0 * s.q_words,
+                      s.q_words,
+                      a_.scale * kLog2e,
                       0,
                       0,
                       nullptr,
@@ -215,17 +226,20 @@ class Backward final : public Kernel {
           t.bias = w.bias;
         }
         loops.probabilities(t, w.lse + r, p);
-        loops.score_gradient(w.g + r * a_.width, shared + s.v_panels + k0 * a_.width, a_.width,
+        loops.score_gradient(w.g + r * s.g_words, shared + s.v_panels + k0 * s.g_words, s.g_words,
                              t.first, t.last, w.delta + r, p, ds);
-        loops.add_rows(w.dq + r * s.depth, s.depth, ds + t.first,
-                       shared + s.k_rows + (k0 + t.first) * s.depth, s.depth, s.depth,
-                       t.last - t.first);
       }
       for (int64_t x = 0; x < R; ++x)
         for (float* row : {p + x * kAttentionLd, ds + x * kAttentionLd}) {
           std::fill(row, row + t.first, 0.f);
           std::fill(row + t.last, row + wide, 0.f);
         }
+      const float* ds_rows = ds;
+      if (loops.narrow) loops.narrow(p, ds, w.ds_rows, wide), ds_rows = w.ds_rows;
+      if (t.first < t.last)
+        loops.add_rows(w.dq + r * s.depth, s.depth, ds_rows + t.first / loops.terms,
+                       shared + s.k_rows + (k0 + t.first) / loops.terms * s.depth, s.depth, s.depth,
+                       (t.last - t.first) / loops.terms);
     }
     float *dk = sums + k0 * s.depth, *dv = sums + s.padded * s.depth + k0 * s.width;
     for (int64_t j = least / R * R; j < std::min(most, n); j += R) {
@@ -234,9 +248,11 @@ class Backward final : public Kernel {
       if (a_.causal) r0 = std::max(r0, (k0 + j - i0) / R * R);
       if (r0 >= bottom) continue;
       loops.add_columns(dv + j * s.width, s.width, w.p + r0 * kAttentionLd + j,
-                        w.g_rows + r0 * s.width, s.width, s.width, bottom - r0);
+                        w.g_rows + r0 / loops.terms * s.width, s.width, s.width,
+                        (bottom - r0) / loops.terms);
       loops.add_columns(dk + j * s.depth, s.depth, w.ds + r0 * kAttentionLd + j,
-                        w.q_rows + r0 * s.depth, s.depth, s.depth, bottom - r0);
+                        w.q_rows + r0 / loops.terms * s.depth, s.depth, s.depth,
+                        (bottom - r0) / loops.terms);
     }
   }
 

@@ -9,6 +9,7 @@
 #include <exception>
 #include <thread>
 
+#include "attention_loops.h"
 #include "bf16/kernels.h"
 #include "common.h"
 
@@ -21,6 +22,7 @@ namespace vob {
 Device::Device(int threads)
     : pool(threads), simd(choose_simd(std::getenv("VIDYA_SIMD"), &simd_name)) {
   if (simd && std::strcmp(simd_name, "avx512") == 0) bf16 = bf16_kernels();
+  if (bf16) attention_bf16 = bf16_attention();
   add_elementwise(table);
   add_ewise(table);
   add_gated(table);

@@ -47,7 +47,9 @@ class Device {
   Blas blas;
   const Simd* simd;
   const char* simd_name;
-  const struct Bf16Kernels* bf16 = nullptr;  // the CPU multiplies bfloat16 itself
+  // where the CPU multiplies bfloat16 itself
+  const struct Bf16Kernels* bf16 = nullptr;
+  const AttentionLoops* attention_bf16 = nullptr;
   sdk::Table<Make> table;
 };
 

@@ -1,6 +1,7 @@
 // Which instruction set this CPU runs.
 #include <cstring>
 
+#include "attention_loops.h"
 #include "bf16/kernels.h"
 #include "simd.h"
 
@@ -42,6 +43,13 @@ const Simd* choose_simd(const char* wanted, const char** name) {
 const Bf16Kernels* bf16_kernels() {
 #if defined(__x86_64__) && defined(VOB_BF16)
   if (runs_avx512() && __builtin_cpu_supports("avx512bf16")) return bf16_kernels_avx512();
+#endif
+  return nullptr;
+}
+
+const AttentionLoops* bf16_attention() {
+#if defined(__x86_64__) && defined(VOB_BF16)
+  if (bf16_kernels()) return bf16_attention_avx512();
 #endif
   return nullptr;
 }
