@@ -33,7 +33,10 @@ def test_half_precision(device, shape, kind, dtype):
     sizes = [(B, H, T, D), (B, K, S, D), (B, K, S, E), (B, H, T, E), (T, S)]
     try:
         rounded = [
-            vidya.tensor(rng.standard_normal(size), device=device).to(dtype).float().numpy()
+            vidya.tensor(rng.standard_normal(size, np.float32), device=device)
+            .to(dtype)
+            .float()
+            .numpy()
             for size in sizes
         ]
     except vidya.errors.UnsupportedError as error:

@@ -61,6 +61,7 @@ FILES = {
     "full": "tests/backend/test_creation.py",
     "linear_cross_entropy_rows": "tests/unit/test_linear_cross_entropy.py",
     "linear_cross_entropy_rows_backward": "tests/unit/test_linear_cross_entropy.py",
+    "linear_cross_entropy_total": "tests/unit/test_linear_cross_entropy.py",
     "muon_step": "tests/unit/test_muon.py",
     "muon_step_": "tests/unit/test_muon.py",
     "normal": "tests/backend/test_random.py",

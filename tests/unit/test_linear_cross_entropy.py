@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import vidya
-from vidya.ops import loss as rows
+from vidya.ops import linear_cross_entropy as rows
 from vidya.ops.classify import linear_cross_entropy
 
 
@@ -36,16 +36,21 @@ def oracle(x, w, target):
 
 
 @pytest.mark.parametrize("chunk, n", [(2**23, 150), (1, 151), (4000, 233)])
-def test_loss_and_gradients(device, monkeypatch, chunk, n):
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_loss_and_gradients(device, monkeypatch, chunk, n, reduction):
     monkeypatch.setattr(rows, "_CHUNK", chunk)
     assert rows.fits_one_chunk(n, 37) == (chunk == 2**23)
     x, w, target, (tx, tw, tt) = inputs(n, 19, 37, device)
-    loss = linear_cross_entropy(tx, tw, tt)
-    loss.backward()
-    want, dx, dw = oracle(x, w, target)
+    loss = linear_cross_entropy(tx, tw, tt, reduction=reduction)
+    if reduction == "none":
+        loss = loss.sum()
+    (loss * 3).backward()
+    factor = 1 if reduction == "mean" else (target != -100).sum()
+    want, dx, dw = (value * factor for value in oracle(x, w, target))
     assert loss.item() == pytest.approx(want, rel=1e-5)
-    np.testing.assert_allclose(tx.grad.numpy(), dx, atol=1e-6, rtol=1e-4)
-    np.testing.assert_allclose(tw.grad.numpy(), dw, atol=1e-6, rtol=1e-4)
+    dx, dw = 3 * dx, 3 * dw
+    np.testing.assert_allclose(tx.grad.numpy(), dx, atol=1e-5 * np.abs(dx).max(), rtol=1e-4)
+    np.testing.assert_allclose(tw.grad.numpy(), dw, atol=1e-5 * np.abs(dw).max(), rtol=1e-4)
 
 
 @pytest.mark.parametrize("chunk, n", [(2**23, 70), (1, 71)])
@@ -60,3 +65,15 @@ def test_autocast_reaches_the_head(device, monkeypatch, chunk, n):
     assert loss.item() != pytest.approx(want, rel=1e-6)  # it was rounded on the way
     assert tx.grad.dtype is vidya.float32 and tw.grad.dtype is vidya.float32
     np.testing.assert_allclose(tx.grad.numpy(), dx, atol=0.03 * np.abs(dx).max())
+
+
+@pytest.mark.parametrize("chunk, n", [(2**23, 6), (1, 70)])
+def test_gradients_of_gradients(float64_device, monkeypatch, chunk, n):
+    monkeypatch.setattr(rows, "_CHUNK", chunk)
+    rng = np.random.default_rng(0)
+    x, w = (
+        vidya.tensor(rng.normal(size=size), device=float64_device, requires_grad=True)
+        for size in ((n, 2), (3, 2))
+    )
+    target = vidya.tensor(rng.integers(0, 3, n), device=float64_device)
+    assert vidya.testing.gradgradcheck(lambda x, w: linear_cross_entropy(x, w, target), (x, w))

@@ -10,7 +10,13 @@ from ..schema import REGISTRY
 
 # Ops whose time is in products. Reductions, norms and losses stay in float32 where their inputs
 # are; parameters and gradients stay float32 ("master weights").
-_PRODUCTS = ("matmul", "linear", "scaled_dot_product_attention", "linear_cross_entropy_rows")
+_PRODUCTS = (
+    "matmul",
+    "linear",
+    "scaled_dot_product_attention",
+    "linear_cross_entropy_rows",
+    "linear_cross_entropy_total",
+)
 
 
 class autocast(ContextDecorator):

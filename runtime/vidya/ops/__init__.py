@@ -23,6 +23,7 @@ from . import (  # noqa: F401
     index,
     layout,
     linalg,
+    linear_cross_entropy,
     loss,
     magnitude,
     muon,

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .. import _core
 from .elementwise import maximum, where
 from .linalg import linear
-from .loss import cross_entropy_rows, fits_one_chunk, linear_cross_entropy_rows
+from .linear_cross_entropy import (
+    fits_one_chunk,
+    linear_cross_entropy_rows,
+    linear_cross_entropy_total,
+)
+from .loss import cross_entropy_rows
 from .softmax import log_softmax
 
 if TYPE_CHECKING:
@@ -145,7 +151,7 @@ def _soft_cross_entropy(input, target, weight, reduction, label_smoothing) -> Te
 def _finish(nll, target, ignore_index, reduction, like) -> Tensor:
     """Rows of losses in float32 or wider, reduced and rounded to the dtype of `like`."""
     if reduction == "none":
-        return nll.to(like.dtype)
+        return nll.reshape(target.shape).to(like.dtype)
     total = nll.sum()
     if reduction == "mean":
         total = total / (target != ignore_index).sum().to(nll.dtype)
@@ -163,7 +169,8 @@ def linear_cross_entropy(
     """cross_entropy(input @ weight.T, target), never holding more than 2^23 logits.
 
     input [..., C], weight [V, C], target [...] classes. More are computed a chunk of rows at a
-    time, and again for the gradient.
+    time. Where a gradient is wanted of a sum or mean it is taken chunk by chunk at once; of
+    reduction="none", the logits are computed again for it.
     """
     check_reduction("linear_cross_entropy", reduction)
     if input.ndim == 0 or target.shape != input.shape[:-1]:
@@ -177,9 +184,15 @@ def linear_cross_entropy(
     if fits and fits_one_chunk(flat.shape[0], weight.shape[0]):
         # kept for the gradient: computing them again would cost a third more
         nll, _ = cross_entropy_rows(linear(flat, weight), rows, ignore_index)
+    elif reduction != "none" and _wants_gradient(input, weight):
+        nll, _, _ = linear_cross_entropy_total(flat, weight, rows, ignore_index)
     else:
         nll, _ = linear_cross_entropy_rows(flat, weight, rows, ignore_index)
-    return _finish(nll.reshape(target.shape), target, ignore_index, reduction, input)
+    return _finish(nll, target, ignore_index, reduction, input)
+
+
+def _wants_gradient(*tensors: Tensor) -> bool:
+    return _core.is_grad_enabled() and any(t.requires_grad for t in tensors)
 
 
 def binary_cross_entropy(
