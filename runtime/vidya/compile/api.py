@@ -16,7 +16,7 @@ from ..engine.device import default_device, device
 from ..engine.trace import NoKernel, recording
 from ..errors import TraceError, UnsupportedError
 from .capture import Capture
-from .pipeline import PASSES
+from .pipeline import PASSES, improve
 from .profile import Profile
 from .tree import flatten, unflatten
 
@@ -248,7 +248,7 @@ class Compiled:
                 outputs.append(symbol)
             else:
                 grads.append((tensor, grad))
-        saved = {name: PASSES[name](capture, outputs) for name in self.passes}
+        saved = improve(capture, outputs, self.passes)
         native = all(node.function is None for node in capture.nodes)
         replays = capture.device.core.strided and native
         plan = build(capture, tuple(outputs), arena=replays)
