@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "bindings.hpp"
+#include "launch.hpp"
 
 namespace vidya {
 
@@ -65,6 +66,15 @@ PYBIND11_MODULE(_core, m) {
       "The dtype index that autocast casts to in this thread, -1: off; gives the old one.");
   m.def("get_autocast", [] { return t_autocast; });
   m.def("clear_memos", clear_memos, "Forget every remembered plan.");
+  m.def(
+      "set_debug", [](int level) { return std::exchange(debug_level, level); },
+      "From 2 on kernels are counted and timed, from 4 on each launch is printed; gives the old.");
+  m.def("launch_totals", [] {
+    py::list list;
+    for (const LaunchTotal& t : launch_totals())
+      list.append(py::make_tuple(t.op, t.device, t.count, t.seconds));
+    return list;
+  });
   bind_device(m);
   bind_plan(m);
   bind_host(m);

@@ -1,8 +1,11 @@
 // Replaying a plan.
 #include "plan.hpp"
 
+#include "launch.hpp"
+
 #include <alloca.h>
 
+#include <chrono>
 #include <cstring>
 
 namespace vidya {
@@ -60,7 +63,7 @@ bool launch(const Step& step, const Slots& slots, const Number* numbers, uint64_
   }
   const Kernel& k = *step.kernel;
   failure->err.text[0] = 0;
-  vd_status status = k.provider->table.run(k.device->handle, k.found.kernel, &call, &failure->err);
+  vd_status status = launch_kernel(k, call, &failure->err);
   if (status != VD_OK) {
     failure->status = status;
     failure->what = describe_call(call);
@@ -83,7 +86,7 @@ Ref tensor_for(const Slots& slots, const Operand& o) {
 }
 
 // A step in Python: its results take the place of the slots' memory.
-void call_python(const Step& step, Slots& slots, const Number* numbers) {
+void call_python(const Device* device, const Step& step, Slots& slots, const Number* numbers) {
   Ref args(checked(PyTuple_New(static_cast<Py_ssize_t>(step.inputs.size()))));
   for (size_t i = 0; i < step.inputs.size(); ++i) {
     const Operand& o = step.inputs[i];
@@ -100,7 +103,11 @@ void call_python(const Step& step, Slots& slots, const Number* numbers) {
   }
   bool recording = t_grad_enabled;
   t_grad_enabled = false;
+  auto begin = std::chrono::steady_clock::now();
   Ref result(PyObject_CallObject(step.function, args.get()));
+  if (debug_level >= 2)
+    note_launch(step.op, device, step.op + " in Python",
+                std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   t_grad_enabled = recording;
   if (!result) throw PythonError();
   bool single = is_tensor(result.get());
@@ -215,7 +222,7 @@ void Plan::run(TensorObject* const* tensors, PyObject* const* numbers_in,
     const Step* failed = nullptr;
     for (const Step& step : steps) {
       if (!step.kernel) {
-        call_python(step, slots, numbers);
+        call_python(device, step, slots, numbers);
       } else if (!launch(step, slots, numbers, &adopted, &failure)) {
         failed = &step;
         break;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "launch.hpp"
+
 namespace vidya {
 
 namespace {
@@ -154,7 +156,7 @@ void Replay::run(int64_t times, TensorObject* const* arguments, const std::vecto
     for (size_t s = 0; s < calls_.size(); ++s) {
       const Kernel& k = *plan.steps[s].kernel;
       if (seconds_.empty())
-        status = k.provider->table.run(device->handle, k.found.kernel, &calls_[s], &err);
+        status = launch_kernel(k, calls_[s], &err);
       else
         status = run_measured(k, device, calls_[s], &seconds_[s], &err);
       if (status != VD_OK) {

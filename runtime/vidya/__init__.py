@@ -13,6 +13,7 @@ _core.register_errors(errors)
 from .backends import hookimpl, hookspec  # noqa: E402
 from .engine import autocast as _autocast  # noqa: E402
 from .engine import autograd as _engine_autograd  # noqa: E402
+from .engine import debug as _debug  # noqa: E402
 from .engine import dispatch as _dispatch  # noqa: E402
 from .engine.autocast import (  # noqa: E402
     autocast,
@@ -286,6 +287,7 @@ _core.set_callbacks(
     _dispatch.convert,
     cast,
 )
+_debug.start()
 
 _LAZY = {
     "fft",

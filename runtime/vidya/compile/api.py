@@ -7,16 +7,19 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from .. import _core, dtypes
-from ..engine.build import build
+from ..engine import debug
 from ..engine.device import default_device, device
 from ..engine.trace import NoKernel, recording
 from ..errors import TraceError, UnsupportedError
 from .capture import Capture
-from .pipeline import PASSES, improve
+from .entry import Entry, make_entry
+from .explain import explain, summary
+from .graphviz import graphs
+from .page import page
+from .pipeline import PASSES
 from .profile import Profile
 from .tree import flatten, unflatten
 
@@ -51,21 +54,6 @@ def compile(
     if unknown := set(chosen) - set(PASSES):
         raise ValueError(f"unknown pass {sorted(unknown)[0]!r}; passes: {', '.join(PASSES)}")
     return Compiled(function, frozenset(static), chosen)
-
-
-@dataclass
-class Entry:
-    """One plan of a compiled function."""
-
-    plan: _core.Plan
-    replay: Any  # _core.Replay, or None where only the plan can run
-    capture: Capture
-    structure: Any  # of the result
-    leaves: list[Any]  # of the result: ("output", number) or ("value", object)
-    grads: list[tuple[Any, Any]]  # (tensor, its new .grad; an int: that output)
-    argument_grads: list[tuple[int, int | None]]  # (leaf argument, the output that is its .grad)
-    seconds: float
-    saved: dict[str, int]
 
 
 class Compiled:
@@ -214,52 +202,13 @@ class Compiled:
                     ) from None
         finally:
             effects = capture.undo_grads()
-        return self._finish_trace(capture, result, effects, begin)
-
-    def _finish_trace(self, capture: Capture, result: Any, effects: list, begin: float) -> Entry:
-        made, result_structure = flatten(result)
-        outputs: list[Any] = []
-        leaves: list[Any] = []
-        with recording(capture):
-            for leaf in made:
-                if isinstance(leaf, _core.TensorBase):
-                    symbol = capture.symbol(leaf)
-                    if symbol._slot < 0:
-                        symbol = capture.materialize(symbol)
-                    outputs.append(symbol)
-                    leaves.append(("output", len(outputs) - 1))
-                else:
-                    leaves.append(("value", leaf))
-        argument_grads: list[tuple[int, int | None]] = []
-        for i, grad in capture.argument_grads():
-            argument_grads.append((i, None if grad is None else len(outputs)))
-            outputs += [] if grad is None else [capture.symbol(grad)]
-        grads: list[tuple[Any, Any]] = []
-        kept = []
-        returned = {symbol._slot for symbol in outputs}
-        for tensor, grad in effects:
-            if grad is not None and grad._slot is not None:
-                kept.append(len(outputs))
-                grads.append((tensor, len(outputs)))
-                symbol = capture.symbol(grad)
-                if symbol._slot in returned:  # results are new memory, a .grad stays in the plan's
-                    with recording(capture):
-                        symbol = capture.emit("copy", [symbol], [(symbol.shape, symbol.dtype)])[0]
-                outputs.append(symbol)
-            else:
-                grads.append((tensor, grad))
-        saved = improve(capture, outputs, self.passes)
-        native = all(node.function is None for node in capture.nodes)
-        replays = capture.device.core.strided and native
-        plan = build(capture, tuple(outputs), arena=replays)
-        replay = None
-        if replays:
-            replay = _core.Replay(plan, capture.captured, kept)
-            grads = [(t, replay.kept(g) if isinstance(g, int) else g) for t, g in grads]
-        seconds = time.perf_counter() - begin
-        return Entry(
-            plan, replay, capture, result_structure, leaves, grads, argument_grads, seconds, saved
-        )
+        entry = make_entry(capture, result, effects, self.passes)
+        entry.seconds = time.perf_counter() - begin
+        if debug.level >= 3:
+            debug.say(explain(self.__name__, entry))
+        elif debug.level:
+            debug.say(summary(self.__name__, entry))
+        return entry
 
     def _finish(self, entry: Entry, results: tuple) -> Any:
         for tensor, grad in entry.grads:
@@ -283,16 +232,29 @@ class Compiled:
         try:
             for _ in range(runs):
                 self._run(entry, tensors, numbers)
-            seconds = [s / runs for s in entry.replay.seconds()]
+            entry.times = [s / runs for s in entry.replay.seconds()]
         finally:
             entry.replay.measure(False)
-        return Profile(self.__name__, entry.capture.nodes, seconds)
+        return Profile(self.__name__, entry.capture.nodes, entry.times)
 
-    def explain(self) -> str:
-        """What was made of the function: kernels, what passes saved, memory, time to compile."""
-        from .explain import explain
+    def explain(self, html: str | os.PathLike[str] | None = None) -> str:
+        """What was made of the function: kernels, what passes saved, memory, time to compile.
 
+        html: also write a page with pictures there, which a browser shows without a network.
+        After `profile` both have the time of every kernel.
+        """
+        if html is not None:
+            with open(html, "w", encoding="utf-8") as file:
+                file.write(self.html())
         return "\n\n".join(explain(self.__name__, entry) for entry in self.entries.values())
+
+    def html(self) -> str:
+        """A page that shows each plan: its kernels, what became one, memory over time."""
+        return page(self.__name__, list(self.entries.values()))
+
+    def dot(self) -> str:
+        """The graphs of all plans in Graphviz's language; `dot -Tsvg` draws them."""
+        return graphs(self.__name__, list(self.entries.values()))
 
 
 def _wants_grad(leaf: Any) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from ..engine.trace import Node
+from .entry import Entry
 
-def _size(nbytes: float) -> str:
+
+def size(nbytes: float) -> str:
     for unit in ("B", "KiB", "MiB"):
         if nbytes < 1024:
             return f"{nbytes:.0f} {unit}" if unit == "B" else f"{nbytes:.1f} {unit}"
@@ -14,29 +17,45 @@ def _size(nbytes: float) -> str:
     return f"{nbytes:.2f} GiB"
 
 
-def _show(t: Any) -> str:
+def kind(t: Any) -> str:
+    return f"{t.dtype.name}[{','.join(map(str, t.shape))}]"
+
+
+def show(t: Any) -> str:
     if t is None:
         return "-"
-    if t._slot < 0:
-        return f"number {-1 - t._slot}"
-    return f"%{t._slot}:{t.dtype.name}[{','.join(map(str, t.shape))}]"
+    return f"number {-1 - t._slot}" if t._slot < 0 else f"%{t._slot}:{kind(t)}"
 
 
-def explain(name: str, entry: Any) -> str:
-    """The nodes of one plan in order, and what they cost."""
+def attributes(node: Node) -> str:
+    return " ".join(f"{k}={v}" for k, v in node.attrs.items())
+
+
+def summary(name: str, entry: Entry) -> str:
+    """One plan in one line."""
     capture = entry.capture
-    counts = Counter(node.op for node in capture.nodes)
-    lines = [
+    spent = f", {sum(entry.times) * 1e3:.2f} ms in kernels" if entry.times else ""
+    return (
         f"{name} on {capture.device}: {len(capture.nodes)} kernels, "
         f"{len(capture.inputs)} tensors in ({len(capture.captured)} captured), "
-        f"{capture.numbers} numbers, {_size(entry.plan.bytes)} of its own memory, "
-        f"traced in {entry.seconds * 1e3:.0f} ms",
+        f"{capture.numbers} numbers, {size(entry.plan.bytes)} of its own memory, "
+        f"traced in {entry.seconds * 1e3:.0f} ms{spent}"
+    )
+
+
+def explain(name: str, entry: Entry) -> str:
+    """The nodes of one plan in order, and what they cost."""
+    nodes = entry.capture.nodes
+    counts = Counter(node.op for node in nodes)
+    lines = [
+        summary(name, entry),
         "passes: " + ", ".join(f"{k} {v}" for k, v in entry.saved.items()),
         "kernels: " + ", ".join(f"{op} x{n}" for op, n in counts.most_common()),
     ]
-    for i, node in enumerate(capture.nodes):
-        outs = ", ".join(_show(t) for t in node.outputs)
-        ins = ", ".join(_show(t) for t in node.inputs)
-        attrs = "".join(f" {k}={v}" for k, v in node.attrs.items())
-        lines.append(f"{i:4d}  {outs} = {node.op}({ins}){attrs}")
+    for i, node in enumerate(nodes):
+        time = f"{entry.times[i] * 1e6:9.1f} us  " if entry.times else ""
+        outs = ", ".join(show(t) for t in node.outputs)
+        ins = ", ".join(show(t) for t in node.inputs)
+        line = f"{i:4d}  {time}{outs} = {node.op}({ins}) {attributes(node)}".rstrip()
+        lines.append(line + (f"  <- {' '.join(node.parts)}" if node.parts else ""))
     return "\n".join(lines)

@@ -263,4 +263,6 @@ def _fused(trace: Trace, group: Group, leaving: list[Any]) -> Node | None:
     found = trace.device.core.find("ewise", program.inputs, leaving, attrs)
     if isinstance(found, str):
         return None
-    return Node("ewise", list(program.inputs), list(leaving), attrs, *found)
+    node = Node("ewise", list(program.inputs), list(leaving), attrs, *found)
+    node.parts = tuple(trace.nodes[i].op for i in group.members)
+    return node

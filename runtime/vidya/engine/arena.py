@@ -16,7 +16,7 @@ _LINE = 64  # bytes: every value starts on a cache line
 def in_arena(trace: Trace, outs: list) -> tuple[dict[int, int], list[int], dict[int, int]]:
     """(slot by value, bytes by block, offset by value): block 0 is the arena, then the results."""
     slots = {t._slot: i for i, t in enumerate(trace.inputs)}
-    first, last = _lifetimes(trace)
+    first, last = lifetimes(trace)
     n = len(trace.inputs)
     blocks = [0]
     for t in outs:
@@ -31,7 +31,7 @@ def in_arena(trace: Trace, outs: list) -> tuple[dict[int, int], list[int], dict[
     return slots, blocks, dict(zip(inside, offsets, strict=True))
 
 
-def _lifetimes(trace: Trace) -> tuple[dict[int, int], dict[int, int]]:
+def lifetimes(trace: Trace) -> tuple[dict[int, int], dict[int, int]]:
     """The first and the last node that touches each value."""
     first: dict[int, int] = {}
     last: dict[int, int] = {}

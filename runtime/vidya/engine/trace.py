@@ -27,6 +27,7 @@ class Node:
     kernel: Any = None  # _core.Kernel
     caps: int = 0
     function: Any = None  # instead of a kernel: a Python function on tensors
+    parts: tuple[str, ...] = ()  # the ops that it takes the place of
 
 
 STRIDED_IN, INPLACE, ALLOCS_OUTPUT, PREFERRED, _, SCALAR_IN = (1 << i for i in range(6))

@@ -1,0 +1,80 @@
+"""From a finished trace to the plan that replays it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import _core
+from ..engine.build import build
+from ..engine.trace import recording
+from .capture import Capture
+from .pipeline import improve
+from .tree import flatten
+
+
+@dataclass
+class Entry:
+    """One plan of a compiled function."""
+
+    plan: _core.Plan
+    replay: Any  # _core.Replay, or None where only the plan can run
+    capture: Capture
+    outputs: list[Any]  # symbols of all that the plan gives
+    structure: Any  # of the result
+    leaves: list[Any]  # of the result: ("output", number) or ("value", object)
+    grads: list[tuple[Any, Any]]  # (tensor, its new .grad; an int: that output)
+    argument_grads: list[tuple[int, int | None]]  # (leaf argument, the output that is its .grad)
+    saved: dict[str, int]  # by the passes
+    seconds: float = 0.0  # that tracing took
+    times: list[float] = field(default_factory=list)  # seconds per kernel, once profiled
+
+
+def make_entry(capture: Capture, result: Any, effects: list, passes: Sequence[str]) -> Entry:
+    """The plan that does what `capture` recorded and gives `result`.
+
+    effects: the .grad that the function leaves with tensors which are no arguments.
+    """
+    made, result_structure = flatten(result)
+    outputs: list[Any] = []
+    leaves: list[Any] = []
+    with recording(capture):
+        for leaf in made:
+            if isinstance(leaf, _core.TensorBase):
+                symbol = capture.symbol(leaf)
+                if symbol._slot < 0:
+                    symbol = capture.materialize(symbol)
+                outputs.append(symbol)
+                leaves.append(("output", len(outputs) - 1))
+            else:
+                leaves.append(("value", leaf))
+    argument_grads: list[tuple[int, int | None]] = []
+    for i, grad in capture.argument_grads():
+        argument_grads.append((i, None if grad is None else len(outputs)))
+        outputs += [] if grad is None else [capture.symbol(grad)]
+    grads: list[tuple[Any, Any]] = []
+    kept = []
+    returned = {symbol._slot for symbol in outputs}
+    for tensor, grad in effects:
+        if grad is not None and grad._slot is not None:
+            kept.append(len(outputs))
+            grads.append((tensor, len(outputs)))
+            symbol = capture.symbol(grad)
+            if symbol._slot in returned:  # results are new memory, a .grad stays in the plan's
+                with recording(capture):
+                    symbol = capture.emit("copy", [symbol], [(symbol.shape, symbol.dtype)])[0]
+            outputs.append(symbol)
+        else:
+            grads.append((tensor, grad))
+    saved = improve(capture, outputs, passes)
+    native = all(node.function is None for node in capture.nodes)
+    replays = capture.device.core.strided and native
+    plan = build(capture, tuple(outputs), arena=replays)
+    replay = None
+    if replays:
+        replay = _core.Replay(plan, capture.captured, kept)
+        grads = [(t, replay.kept(g) if isinstance(g, int) else g) for t, g in grads]
+    return Entry(
+        plan, replay, capture, outputs, result_structure, leaves, grads, argument_grads, saved
+    )
