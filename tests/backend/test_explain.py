@@ -26,8 +26,6 @@ def compiled(device):
 class Tags(HTMLParser):
     """The tree of a page, as far as it is one."""
 
-    VOID = {"meta", "rect"}
-
     def __init__(self, text: str) -> None:
         super().__init__()
         self.open: list[str] = []
