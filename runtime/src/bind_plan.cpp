@@ -1,4 +1,5 @@
 // Building plans from what the engine traced.
+#include "backend_plan.hpp"
 #include "bindings.hpp"
 #include "replay.hpp"
 
@@ -76,20 +77,26 @@ PlanHandle make_plan(Device* device, const std::vector<py::object>& inputs,
   return PlanHandle{plan};
 }
 
+std::vector<TensorObject*> checked_inputs(const std::vector<Meta*>& want,
+                                          const std::vector<py::object>& tensors) {
+  if (tensors.size() != want.size())
+    raise(PyExc_TypeError, "this plan takes " + std::to_string(want.size()) + " tensors");
+  std::vector<TensorObject*> in;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    in.push_back(stored_arg(tensors[i]));
+    if (in.back()->meta != want[i])
+      raise(PyExc_ValueError, "input " + std::to_string(i) + " of this plan is " +
+                                  describe(want[i]) + ", not " + describe(in.back()->meta));
+  }
+  return in;
+}
+
 // plan(tensors, numbers) -> tuple of tensors
 py::tuple run(const PlanHandle& h, const std::vector<py::object>& tensors,
               const std::vector<py::object>& numbers) {
   const Plan& plan = *h.plan;
-  if (tensors.size() != plan.inputs.size())
-    raise(PyExc_TypeError, "this plan takes " + std::to_string(plan.inputs.size()) + " tensors");
-  std::vector<TensorObject*> in, out(plan.outputs.size());
+  std::vector<TensorObject*> in = checked_inputs(plan.inputs, tensors), out(plan.outputs.size());
   std::vector<PyObject*> num;
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    in.push_back(stored_arg(tensors[i]));
-    if (in.back()->meta != plan.inputs[i])
-      raise(PyExc_ValueError, "input " + std::to_string(i) + " of this plan is " +
-                                  describe(plan.inputs[i]) + ", not " + describe(in.back()->meta));
-  }
   for (const auto& n : numbers) num.push_back(n.ptr());
   plan.run(in.data(), num.data(), out.data());
   py::tuple results(out.size());
@@ -133,6 +140,46 @@ py::tuple replay(Replay& r, int64_t times, const std::vector<py::object>& argume
   return results;
 }
 
+// values: (symbol, kind, index, number or None); nodes: (op, inputs, outputs, attrs), by value;
+// numbers: (scalar, symbol); outputs: (symbol, input whose memory it takes or -1).
+// A BackendPlan, or the backend's reason for taking no such graph, or None: it takes none at all.
+py::object backend_plan(Device* device, const std::vector<py::object>& inputs,
+                        const std::vector<py::tuple>& values, const std::vector<py::tuple>& nodes,
+                        const std::vector<py::tuple>& scalars,
+                        const std::vector<py::tuple>& numbers,
+                        const std::vector<py::tuple>& outputs, const std::vector<int>& mutated) {
+  const vd_backend& table = device->backend->table;
+  if (!table.plan_compile || !table.plan_run) return py::none();
+  Graph g;
+  g.device = device;
+  for (const auto& t : inputs) g.inputs.push_back(meta_ref(tensor_arg(t)->meta));
+  for (const auto& t : values) {
+    TensorObject* x = tensor_arg(t[0]);
+    GraphValue v{meta_ref(x->meta), t[1].cast<int>(), t[2].cast<int>(), 0, Number()};
+    bool scalar = x->storage && x->storage->slot < 0;
+    v.flags = scalar             ? uint32_t{VD_TENSOR_SCALAR}
+              : x->flags & PARAM ? uint32_t{VD_TENSOR_PARAM}
+                                 : 0u;
+    if (!t[3].is_none()) v.number = number_from(py::object(t[3]).ptr());
+    g.values.push_back(v);
+  }
+  for (const auto& t : nodes)
+    g.nodes.push_back({t[0].cast<std::string>(), attrs_from(py::object(t[3]).ptr()),
+                       t[1].cast<std::vector<int32_t>>(), t[2].cast<std::vector<int32_t>>()});
+  for (const auto& s : scalars) g.scalars.push_back(scalar(s));
+  for (const auto& t : numbers)
+    g.numbers.emplace_back(t[0].cast<int>(), tensor_arg(t[1])->meta->dtype);
+  for (const auto& t : outputs) {
+    TensorObject* x = tensor_arg(t[0]);
+    g.outputs.push_back({meta_ref(x->meta), t[1].cast<int>(), x->flags & VIEW_COPY});
+  }
+  g.mutated = mutated;
+  std::string reason;
+  std::unique_ptr<BackendPlan> plan = BackendPlan::compile(std::move(g), &reason);
+  if (!plan) return py::str(reason);
+  return py::cast(std::move(plan));
+}
+
 }  // namespace
 
 PlanPtr plan_of(PyObject* object) { return py::handle(object).cast<PlanHandle&>().plan; }
@@ -172,6 +219,19 @@ void bind_plan(py::module_& m) {
              return replay(r, -1, arguments, {}, numbers);
            })
       .def("loop", replay);
+  py::class_<BackendPlan>(m, "BackendPlan")
+      .def_property_readonly("bytes", [](const BackendPlan&) { return 0; })
+      .def("__call__", [](const BackendPlan& p, const std::vector<py::object>& tensors,
+                          const std::vector<py::object>& numbers) {
+        std::vector<TensorObject*> in = checked_inputs(p.graph().inputs, tensors);
+        std::vector<PyObject*> given;
+        for (const auto& n : numbers) given.push_back(n.ptr());
+        std::vector<TensorObject*> out = p.run(in, given);
+        py::tuple results(out.size());
+        for (size_t i = 0; i < out.size(); ++i) results[i] = steal(out[i]);
+        return results;
+      });
+  m.def("backend_plan", backend_plan);
   m.def("symbolic", symbolic);
   m.def("view", view);
 }

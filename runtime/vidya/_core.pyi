@@ -142,6 +142,23 @@ class Plan:
         self, tensors: Sequence[TensorBase], numbers: Sequence[Any] = ...
     ) -> tuple[Any, ...]: ...
 
+class BackendPlan:
+    bytes: int
+    def __call__(
+        self, tensors: Sequence[TensorBase], numbers: Sequence[Any]
+    ) -> tuple[Any, ...]: ...
+
+def backend_plan(
+    device: Device,
+    inputs: Sequence[TensorBase],
+    values: Sequence[tuple[Any, ...]],
+    nodes: Sequence[tuple[Any, ...]],
+    scalars: Sequence[tuple[Any, ...]],
+    numbers: Sequence[tuple[Any, ...]],
+    outputs: Sequence[tuple[Any, ...]],
+    mutated: Sequence[int],
+) -> BackendPlan | str | None: ...  # str: why the backend takes no such graph; None: it takes none
+
 class Replay:
     def __init__(self, plan: Plan, captured: Sequence[TensorBase], kept: Sequence[int]) -> None: ...
     def fresh(self) -> bool: ...

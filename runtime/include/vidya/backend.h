@@ -155,8 +155,16 @@ typedef struct vd_memory_stats {
   uint64_t cached_bytes; /* kept by the backend for reuse */
 } vd_memory_stats;
 
-/* A graph in SSA form: every value is written once, nodes are in the order to run. */
-enum { VD_VALUE_INPUT = 0, VD_VALUE_OUTPUT = 1, VD_VALUE_TEMP = 2 };
+/* A graph in SSA form: every value is written once, nodes are in the order to run.
+ *   - Nodes are ops as `find` gets them, but for "view": it moves nothing; its output's shape,
+ *     strides and dtype lie over the memory of its input, `offset` (INT) bytes from its start.
+ *   - Inputs that are numbers have VD_TENSOR_SCALAR; their value comes with each run. The value of
+ *     a VD_VALUE_CONSTANT is in its meta.
+ *   - An absent input of a node is value -1.
+ *   - plan_run gets outputs with memory (none on a device without VD_DEVICE_STRIDED: it makes
+ *     them). An output that takes an input's place has that input's memory: what the graph reads
+ *     of the input is what was there before. */
+enum { VD_VALUE_INPUT = 0, VD_VALUE_OUTPUT = 1, VD_VALUE_TEMP = 2, VD_VALUE_CONSTANT = 3 };
 typedef struct vd_value {
   vd_tensor meta; /* shape, strides, dtype, flags; buffer NULL */
   int32_t kind;   /* VD_VALUE_* */
@@ -218,6 +226,8 @@ typedef struct vd_backend {
   void (*kernel_free)(void* device, void* kernel);
   vd_status (*host_ptr)(void* device, vd_buffer buffer, void** address, vd_err* err);
   vd_status (*memory_stats)(void* device, vd_memory_stats* stats, vd_err* err);
+  /* Take over a whole compiled function: all its steps in one plan_run. VD_UNSUPPORTED: the runtime
+   * runs it kernel by kernel. The graph is the runtime's and gone after the call. */
   vd_status (*plan_compile)(void* device, const vd_graph* graph, void** plan, vd_err* err);
   vd_status (*plan_run)(void* device, void* plan, const vd_tensor* inputs, vd_tensor* outputs,
                         vd_err* err);

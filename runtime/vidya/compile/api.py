@@ -271,7 +271,12 @@ def _fresh(entry: Entry) -> bool:
     """Is what the trace took for granted still so?"""
     if any(tensor.grad is not grad for tensor, grad in entry.capture.guards):
         return False
-    return entry.replay is None or entry.replay.fresh()
+    if entry.replay is not None:
+        return entry.replay.fresh()
+    symbols = entry.capture.inputs[len(entry.capture.inputs) - len(entry.capture.captured) :]
+    return all(
+        t._meta_key == s._meta_key for t, s in zip(entry.capture.captured, symbols, strict=True)
+    )
 
 
 def _device_of(function: Callable) -> device:

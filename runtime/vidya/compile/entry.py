@@ -10,7 +10,8 @@ from .. import _core
 from ..engine.build import build
 from ..engine.trace import recording
 from .capture import Capture
-from .pipeline import improve
+from .handover import hand_over
+from .pipeline import improve_graph, improve_kernels
 from .tree import flatten
 
 
@@ -18,7 +19,7 @@ from .tree import flatten
 class Entry:
     """One plan of a compiled function."""
 
-    plan: _core.Plan
+    plan: _core.Plan | _core.BackendPlan
     replay: Any  # _core.Replay, or None where only the plan can run
     capture: Capture
     outputs: list[Any]  # symbols of all that the plan gives
@@ -67,10 +68,13 @@ def make_entry(capture: Capture, result: Any, effects: list, passes: Sequence[st
             outputs.append(symbol)
         else:
             grads.append((tensor, grad))
-    saved = improve(capture, outputs, passes)
+    saved = improve_graph(capture, outputs, passes)
     native = all(node.function is None for node in capture.nodes)
-    replays = capture.device.core.strided and native
-    plan = build(capture, tuple(outputs), arena=replays)
+    plan = hand_over(capture, outputs) if native else None
+    replays = capture.device.core.strided and native and plan is None
+    if plan is None:
+        improve_kernels(capture, outputs, passes, saved)
+        plan = build(capture, tuple(outputs), arena=replays)
     replay = None
     if replays:
         replay = _core.Replay(plan, capture.captured, kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from .. import _core
 from ..engine.trace import Node
 from .entry import Entry
 
@@ -35,12 +36,17 @@ def summary(name: str, entry: Entry) -> str:
     """One plan in one line."""
     capture = entry.capture
     spent = f", {sum(entry.times) * 1e3:.2f} ms in kernels" if entry.times else ""
+    whose = " in a plan of the backend's own" if _own(entry) else ""
     return (
-        f"{name} on {capture.device}: {len(capture.nodes)} kernels, "
+        f"{name} on {capture.device}: {len(capture.nodes)} kernels{whose}, "
         f"{len(capture.inputs)} tensors in ({len(capture.captured)} captured), "
         f"{capture.numbers} numbers, {size(entry.plan.bytes)} of its own memory, "
         f"traced in {entry.seconds * 1e3:.0f} ms{spent}"
     )
+
+
+def _own(entry: Entry) -> bool:
+    return isinstance(entry.plan, _core.BackendPlan)
 
 
 def explain(name: str, entry: Entry) -> str:

@@ -94,7 +94,8 @@ def _memory(entry: Entry) -> str:
         shapes.append(
             f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(w, 1):.1f}" height="{h:.1f}" '
             f'fill="{_colour(op)}" stroke="#fff" stroke-width="0.3">'
-            f"<title>%{value} of {escape(op)}: {size(nbytes)} at {offset}, kernels {first[value]} to {last[value]}</title></rect>"
+            f"<title>%{value} of {escape(op)}: {size(nbytes)} at {offset}, "
+            f"kernels {first[value]} to {last[value]}</title></rect>"
         )
     results = sum(blocks[1:])
     return (

@@ -21,9 +21,20 @@ PASSES: dict[str, passes.Pass] = {
 }
 
 
-def improve(trace: Trace, outputs: list[Any], names: Sequence[str]) -> dict[str, int]:
-    """Run the named passes in their order; what each of them saved."""
-    saved = {name: run(trace, outputs) for name, run in PASSES.items() if name in names}
+# These think of kernels one by one, and of memory: not for a backend that takes a whole graph.
+_KERNELS = ("fuse", "in_place")
+
+
+def improve_graph(trace: Trace, outputs: list[Any], names: Sequence[str]) -> dict[str, int]:
+    """Run those of the named passes that leave a graph of ops; what each of them saved."""
+    wanted = [name for name in PASSES if name in names and name not in _KERNELS]
+    return {name: PASSES[name](trace, outputs) for name in wanted}
+
+
+def improve_kernels(
+    trace: Trace, outputs: list[Any], names: Sequence[str], saved: dict[str, int]
+) -> None:
+    """Run the others of the named passes, adding to `saved`."""
+    saved |= {name: PASSES[name](trace, outputs) for name in _KERNELS if name in names}
     if "dead_code" in saved:  # what others have left behind
         saved["dead_code"] += passes.dead_code(trace, outputs)
-    return saved
