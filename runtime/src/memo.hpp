@@ -12,6 +12,7 @@ struct Key {
   static constexpr int kInline = 48;
   uint64_t words[kInline];
   int n = 0;
+  bool objects = false;        // some words are addresses of Python objects, to be kept alive
   std::vector<uint64_t> more;  // the rest of an unusually long key
   void push(uint64_t w) {
     if (n < kInline)

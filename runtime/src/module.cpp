@@ -44,8 +44,9 @@ PYBIND11_MODULE(_core, m) {
   m.def("register_errors", [](py::object o) { register_errors(o.ptr()); });
   m.def("set_tensor_class", [](py::object o) { set_tensor_class(o.ptr()); });
   m.def("set_callbacks", [](py::object resolve, py::object trace, py::object decompose,
-                            py::object convert, py::object cast) {
-    set_callbacks(resolve.ptr(), trace.ptr(), decompose.ptr(), convert.ptr(), cast.ptr());
+                            py::object convert, py::object cast, py::object write_out) {
+    set_callbacks(resolve.ptr(), trace.ptr(), decompose.ptr(), convert.ptr(), cast.ptr(),
+                  write_out.ptr());
   });
   m.def("set_grad_enabled", set_grad_enabled, "Switch gradient recording; gives the old state.");
   m.def("is_grad_enabled", [] { return t_grad_enabled; });

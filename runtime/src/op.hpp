@@ -15,8 +15,9 @@ struct Param {
     LIST,      // a sequence of Tensors
     ATTRIBUTE  // anything hashable: part of the memo's key
   } kind;
-  PyObject* name;           // interned
-  PyObject* default_value;  // null: required
+  PyObject* name;               // interned
+  PyObject* default_value;      // null: required
+  std::vector<PyObject*> also;  // other names it may be given by: axis for dim
 };
 
 // The arguments of one call, sorted out.
@@ -28,6 +29,8 @@ struct Bound {
   int n_numbers = 0;
   bool symbolic = false;       // a tensor of a trace is among them
   bool requires_grad = false;  // a gradient is wanted for one of them
+  PyObject* out = nullptr;     // where the result is to go: a tensor, or several
+  bool overwrite = false;      // inplace=True: into the first argument
 };
 
 class Memo;
@@ -40,20 +43,24 @@ struct OpObject {
   Memo* memo;
   uint64_t saves;  // bit i: parameter i is saved for backward
   bool saves_outputs;
-  bool has_pullback;    // else gradients come from differentiating the body
-  bool differentiable;  // else results carry no history
-  bool in_place;        // returns its first argument
-  bool autocast;        // under autocast its float32 tensors are cast first
-  PyObject* dict;       // __doc__, __signature__ ...
+  bool has_pullback;      // else gradients come from differentiating the body
+  bool differentiable;    // else results carry no history
+  bool in_place;          // returns its first argument
+  bool takes_out;         // out= names a tensor for the result
+  bool takes_inplace;     // inplace= overwrites the first argument
+  bool autocast;          // under autocast its float32 tensors are cast first
+  PyTypeObject* results;  // the named tuple of several results, or null for a plain one
+  PyObject* dict;         // __doc__, __signature__ ...
 };
 
 extern PyTypeObject* OpType;
 void op_init_type(PyObject* module);
 
 // Callbacks into vidya/engine: resolve(op, values) -> Plan, trace(op, values) -> result,
-// decompose(op, values) -> result, convert(op, name, object) -> Tensor, cast(tensor, dtype).
+// decompose(op, values) -> result, convert(op, name, object) -> Tensor, cast(tensor, dtype),
+// write_out(op's name, result, out, inplace) -> out.
 void set_callbacks(PyObject* resolve, PyObject* trace, PyObject* decompose, PyObject* convert,
-                   PyObject* cast);
+                   PyObject* cast, PyObject* write_out);
 PlanPtr plan_of(PyObject* object);  // unwraps a _core.Plan
 
 extern thread_local int t_autocast;     // the dtype of autocast in this thread, or -1

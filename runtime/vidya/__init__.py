@@ -10,6 +10,8 @@ from . import _core, dtypes, errors
 _core.register_dtypes(dtypes.ALL)
 _core.register_errors(errors)
 
+from .arguments import explain as _explain  # noqa: E402
+from .arguments import explained as _explained  # noqa: E402
 from .backends import hookimpl, hookspec  # noqa: E402
 from .engine import autocast as _autocast  # noqa: E402
 from .engine import autograd as _engine_autograd  # noqa: E402
@@ -59,6 +61,7 @@ from .construct import (  # noqa: E402, isort: skip
     zeros_like,
 )
 from .compile import Compiled, compile  # noqa: E402
+from .destination import write_out as _write_out  # noqa: E402
 from .dtypes import (  # noqa: E402
     bfloat16,
     complex64,
@@ -277,7 +280,19 @@ from .matrices import (  # noqa: E402, isort: skip
 )
 from .spectrum import istft, stft  # noqa: E402, isort: skip
 
-grad = _engine_autograd.grad
+grad = _explained(_engine_autograd.grad)
+
+_FAMILIES = ("vidya.ops.", "vidya.construct", "vidya.distributions", "vidya.engine.from_host")
+_explain(
+    globals(),
+    [
+        name
+        for name, value in globals().items()
+        if getattr(value, "__module__", "").startswith((*_FAMILIES, "vidya.random"))
+        and not hasattr(value, "__wrapped__")
+    ],
+    out=True,
+)
 
 _autocast.declare()
 _core.set_callbacks(
@@ -286,6 +301,7 @@ _core.set_callbacks(
     _dispatch.decompose,
     _dispatch.convert,
     cast,
+    _write_out,
 )
 _debug.start()
 

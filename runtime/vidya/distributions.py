@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from . import _core, dtypes
+from .ops.compare import isfinite
 from .ops.elementwise import minimum, where
+from .ops.rules import accumulation
 from .ops.sets import searchsorted
 from .random import Generator, rand, rand_like, randint, randn, randn_like
 from .tensor import Tensor
@@ -115,16 +117,49 @@ def randint_like(
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Counts of events at the rates of `input`, in its shape and dtype.
 
-    By counting exponential times until they pass 1; takes as many rounds as the largest count.
+    Below 10 by counting exponential times until they pass 1; above by transformed rejection, whose
+    number of rounds does not depend on the rate (Hoermann, 1993: algorithm PTRS).
     """
     if not input.dtype.is_floating_point:
         raise TypeError(f"poisson: rates are floats, not {input.dtype.name}")
     rates = input.detach()
-    if not bool((rates >= 0).all()):
-        raise ValueError("poisson: rates must not be negative")
+    if not bool(((rates >= 0) & isfinite(rates)).all()):
+        raise ValueError("poisson: rates must be finite and not negative")
+    wide = rates.to(accumulation(rates.dtype))
+    low = _counted(wide.clamp(None, _FEW), generator)
+    if not bool((wide > _FEW).any()):
+        return low.to(rates.dtype)
+    return where(wide > _FEW, _rejected(wide.clamp(_FEW), generator), low).to(rates.dtype)
+
+
+_FEW = 10.0
+
+
+def _counted(rates: Tensor, generator: Generator | None) -> Tensor:
     count = rates * 0
     time = -(1 - rand_like(rates, generator=generator)).log()
     while bool((time < rates).any()):
         count = count + (time < rates).to(rates.dtype)
         time = time - (1 - rand_like(rates, generator=generator)).log()
+    return count
+
+
+def _rejected(rates: Tensor, generator: Generator | None) -> Tensor:
+    b = 0.931 + 2.53 * rates.sqrt()
+    a = -0.059 + 0.02483 * b
+    scale = (1.1239 + 1.1328 / (b - 3.4)).log()
+    sure = 0.9277 - 3.6224 / (b - 2)
+    count, open_ = rates * 0, rates == rates
+    while bool(open_.any()):
+        u = rand_like(rates, generator=generator) - 0.5
+        v = 1 - rand_like(rates, generator=generator)
+        us = 0.5 - u.abs()
+        k = ((2 * a / us + b) * u + rates + 0.43).floor()
+        likely = v.log() + scale - (a / (us * us) + b).log() <= (
+            k * rates.log() - rates - (k.clamp(0) + 1).lgamma()
+        )
+        possible = (k >= 0) & ((us >= 0.013) | (v <= us))
+        taken = open_ & (((us >= 0.07) & (v <= sure)) | (possible & likely))
+        count = where(taken, k, count)
+        open_ = open_ & ~taken
     return count

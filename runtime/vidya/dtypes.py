@@ -139,8 +139,9 @@ def set_default_dtype(value) -> None:
     _core.clear_memos()  # plans on Python floats were made for the old one
 
 
-def promote_types(a: dtype, b: dtype) -> dtype:
+def promote_types(type1: dtype, type2: dtype) -> dtype:
     """The smallest dtype both convert to, by PyTorch's table (float16 + bfloat16 = float32)."""
+    a, b = as_dtype(type1), as_dtype(type2)
     if a is b:
         return a
     if a.category < b.category:

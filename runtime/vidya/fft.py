@@ -247,4 +247,4 @@ def ifftshift(input: Tensor, dim: Any = None) -> Tensor:
     return _shifted("ifftshift", input, dim, -1)
 
 
-explain(globals(), __all__)
+explain(globals(), __all__, out=True)

@@ -247,4 +247,9 @@ def rope(
     return _rope(input, cos, sin, interleaved)
 
 
+for _op in (
+    celu, elu, hardsigmoid, hardswish, hardtanh, leaky_relu, mish, relu, selu, silu, threshold,
+):  # fmt: skip
+    _op.set_inplace()
+
 explain(globals(), __all__)

@@ -92,9 +92,9 @@ def _parse(x: Tensor, key: Any) -> tuple[_Box, dict[int, Tensor]]:
     keys = [_as_index(k, x) for k in keys]
     used = sum(_width(k) for k in keys if k is not None and k is not Ellipsis)
     if used > x.ndim:
-        raise IndexError(f"too many indices: {used} for a tensor of {x.ndim} dims")
+        raise IndexError(f"index: too many indices: {used} for a tensor of {x.ndim} dims")
     if sum(k is Ellipsis for k in keys) > 1:
-        raise IndexError("an index can have only one ellipsis ('...')")
+        raise IndexError("index: only one ellipsis ('...') can be given")
     if not any(k is Ellipsis for k in keys):
         keys.append(Ellipsis)
     at = next(i for i, k in enumerate(keys) if k is Ellipsis)
@@ -130,7 +130,7 @@ def _as_index(k: Any, x: Tensor) -> Any:
     if k is None or k is Ellipsis or isinstance(k, slice):
         return k
     if isinstance(k, (bool, np.bool_)):
-        raise TypeError("True and False are no indices here; use None to add a dim")
+        raise TypeError("index: True and False are no indices here; use None to add a dim")
     if isinstance(k, _core.TensorBase):
         if k.ndim == 0 and k.dtype.is_integer:
             return int(k)
@@ -138,11 +138,12 @@ def _as_index(k: Any, x: Tensor) -> Any:
     if hasattr(k, "__index__") and not isinstance(k, np.ndarray):
         return k.__index__()
     if isinstance(k, (list, tuple, np.ndarray, range)):
-        t = as_tensor(np.asarray(k), device=x.device)
+        try:
+            t = as_tensor(np.asarray(k), device=x.device)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"index: {error}") from None
         return t.to(dtypes.int64) if t.numel() == 0 and not t.dtype.is_integer else t
-    raise TypeError(
-        f"cannot index with a {type(k).__name__}: use ints, slices, None, ... or arrays"
-    )
+    raise TypeError(f"index: cannot be a {type(k).__name__}: use ints, slices, None, ... or arrays")
 
 
 def _width(k: Any) -> int:
@@ -155,10 +156,10 @@ def _mask_to_index(k: Tensor, sizes: tuple[int, ...]) -> list[Tensor]:
 
     if k.dtype is dtypes.bool_:
         if k.shape != sizes:
-            raise IndexError(f"a mask {tuple(k.shape)} does not fit dims of sizes {sizes}")
+            raise IndexError(f"index: a mask {tuple(k.shape)} does not fit dims of sizes {sizes}")
         return [tensor(i, device=k.device) for i in np.nonzero(k.numpy())]
     if not k.dtype.is_integer:
-        raise TypeError(f"an index must be of integers or bools, not {k.dtype.name}")
+        raise TypeError(f"index: must be of integers or bools, not {k.dtype.name}")
     return [k]
 
 

@@ -259,4 +259,4 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
     return A.diagonal(offset, dim1, dim2)
 
 
-explain(globals(), __all__)
+explain(globals(), __all__, out=True)

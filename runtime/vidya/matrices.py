@@ -70,4 +70,4 @@ def svd(input: Tensor, some: bool = True) -> tuple[Tensor, Tensor, Tensor]:
     return u, s, adjoint(vh)
 
 
-explain(globals(), __all__)
+explain(globals(), __all__, out=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from . import indexing as _indexing
+from .arguments import explained
 from .errors import AutogradError
 from .ops import (
     activation,
@@ -76,6 +78,7 @@ class Methods:
         statistics.nanmedian,
     )
     nansum, nanmean, norm = statistics.nansum, statistics.nanmean, magnitude.norm
+    max, min = statistics.max, statistics.min
     mode, kthvalue, quantile = statistics.mode, statistics.kthvalue, statistics.quantile
     nanquantile, aminmax = statistics.nanquantile, statistics.aminmax
     count_nonzero, dist = statistics.count_nonzero, magnitude.dist
@@ -147,12 +150,12 @@ class Methods:
 
 
 def _reshaped(name: str, function: Callable) -> Callable:
-    def method(self: Tensor, *args: Any) -> Tensor:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if self.requires_grad:
             raise AutogradError(
                 f"{name}: a tensor that requires grad keeps its shape; use {name[:-1]}"
             )
-        self.data = function(self, *args)
+        self.data = function(self, *args, **kwargs)
         return self
 
     method.__name__ = name
@@ -238,3 +241,8 @@ class InPlace:
 for _module, _names in _TABLE.items():
     for _name in _names.split():
         setattr(InPlace, f"{_name}_", _in_place(f"{_name}_", getattr(_module, _name)))
+
+for _class in (Methods, InPlace):
+    for _name, _function in list(vars(_class).items()):
+        if isinstance(_function, FunctionType):
+            setattr(_class, _name, explained(_function, takes_out=_class is Methods))

@@ -64,7 +64,9 @@ def set_rng_state(state: dict[str, int]) -> None:
 
 def _take(generator: Generator | None, words: int) -> tuple[Any, Any]:
     """(key, offset) of the next `words` words; in a traced function, of each replay's own."""
-    stream = generator or default_generator
+    stream = default_generator if generator is None else generator
+    if not isinstance(stream, Generator):
+        raise TypeError(f"generator must be a vidya.Generator, not {type(generator).__name__}")
     if _core.current_trace() is None:
         return stream.take(words)
     taken: list[int] = []

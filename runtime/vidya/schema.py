@@ -24,6 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import _core
+from .spelling import spellings
 
 PRIMITIVE, COMPOSITE, VIEW, IN_PLACE = "primitive", "composite", "view", "in_place"
 _KINDS = {"Tensor": 0, "Operand": 1, "Tensor | None": 2, "Sequence[Tensor]": 3}
@@ -58,8 +59,13 @@ class OpDef:
         self.signature = inspect.signature(body)
         self.params = [Param(p) for p in self.signature.parameters.values()]
         self.pullback_function: Callable | None = None
-        rows = [(p.name, p.kind, not p.required, p.default) for p in self.params]
-        self.op = _core.Op(name, rows, self, differentiable, kind == IN_PLACE)
+        also = spellings([(p.name, p.kind != ATTRIBUTE) for p in self.params])
+        rows = [
+            (p.name, p.kind, not p.required, p.default, names)
+            for p, names in zip(self.params, also, strict=True)
+        ]
+        takes_out = kind in (PRIMITIVE, COMPOSITE)
+        self.op = _core.Op(name, rows, self, differentiable, kind == IN_PLACE, takes_out)
         self.op.__doc__ = f"{name}{self.signature}\n\n{self.doc}"
         self.op.__signature__ = self.signature
         self.op.__module__ = body.__module__
@@ -94,14 +100,25 @@ class OpDef:
 
 
 def op(
-    name: str, kind: str = COMPOSITE, *, differentiable: bool = True, fusable: bool = True
+    name: str,
+    kind: str = COMPOSITE,
+    *,
+    differentiable: bool = True,
+    fusable: bool = True,
+    results: type[tuple] | None = None,
 ) -> Callable[[Callable], Any]:
-    """Register the decorated body as op `name` and return its callable."""
+    """Register the decorated body as op `name` and return its callable.
+
+    Every op can be given its tensors and dims by other usual names (`spelling`), and out=, but for
+    views and what writes in place. results: the named tuple that several results come in.
+    """
 
     def register(body: Callable) -> Any:
         if name in REGISTRY:
             raise ValueError(f"op {name!r} is defined twice")
         REGISTRY[name] = OpDef(name, kind, body, differentiable, fusable)
+        if results is not None:
+            REGISTRY[name].op.set_results(results)
         return REGISTRY[name].op
 
     return register

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .arguments import explain
 from .ops.elementwise import erf, erfc, exp2, expm1, log1p
 from .ops.reduce import logsumexp
 from .ops.softmax import log_softmax, softmax
@@ -24,3 +25,5 @@ __all__ = [
     "digamma", "erf", "erfc", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0", "i1", "log1p",
     "log_softmax", "logit", "logsumexp", "polygamma", "psi", "sinc", "softmax", "xlogy",
 ]  # fmt: skip
+
+explain(globals(), __all__, out=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .destination import may_overwrite
 from .ops.elementwise import where
 from .ops.softmax import softmax
 from .random import rand, rand_like
@@ -26,7 +27,8 @@ def _drawn(input: Tensor):
     return accumulation(input.dtype)
 
 
-def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+@may_overwrite
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Elements set to 0 with probability p, the others scaled by 1 / (1 - p).
 
     (Srivastava et al., Dropout, 2014)
@@ -52,17 +54,26 @@ def _channels(name: str, dims: tuple[int, ...], input: Tensor, p: float, trainin
     return _drop(input, shape, p, training)
 
 
-def dropout1d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+@may_overwrite
+def dropout1d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
     """Whole channels of [N, C, L] or [C, L] dropped. (Tompson et al., 2015)"""
     return _channels("dropout1d", (2, 3), input, p, training)
 
 
-def dropout2d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+@may_overwrite
+def dropout2d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
     """Whole channels of [N, C, H, W] dropped; [C, H, W] counts as one sample."""
     return _channels("dropout2d", (3, 4), input, p, training)
 
 
-def dropout3d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+@may_overwrite
+def dropout3d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
     """Whole channels of [N, C, D, H, W] or [C, D, H, W] dropped."""
     return _channels("dropout3d", (4, 5), input, p, training)
 
@@ -70,13 +81,19 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
 _SELU_LOW = -1.7580993408473766  # -scale * alpha of selu: what a saturated unit gives
 
 
-def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False) -> Tensor:
+@may_overwrite
+def alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Tensor:
     """Dropout to selu's lower limit that keeps mean 0 and variance 1. (Klambauer et al., 2017)"""
     _probability("alpha_dropout", p)
     return _alpha(input, input.shape, p, training)
 
 
-def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False) -> Tensor:
+@may_overwrite
+def feature_alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Tensor:
     """alpha_dropout of whole channels: dim 1 of [N, C, ...]."""
     _probability("feature_alpha_dropout", p)
     if input.ndim < 2:
@@ -94,8 +111,13 @@ def _alpha(input: Tensor, shape: Sequence[int], p: float, training: bool) -> Ten
     return where(_kept(input, shape, p), input, _SELU_LOW) * scale + shift
 
 
+@may_overwrite
 def rrelu(
-    input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False
+    input: Tensor,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    inplace: bool = False,
 ) -> Tensor:
     """leaky_relu whose slope is drawn from [lower, upper] per element, or is their mean.
 

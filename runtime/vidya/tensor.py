@@ -10,6 +10,7 @@ import numpy as np
 
 from . import _core, dtypes, ops
 from . import indexing as _indexing
+from .arguments import explained
 from .engine import autograd as _autograd
 from .engine.device import device as _device
 from .errors import TraceError
@@ -162,22 +163,6 @@ class Tensor(_core.TensorBase, Methods, InPlace):
     cumsum, cumprod, cummax, cummin = scan.cumsum, scan.cumprod, scan.cummax, scan.cummin
     sort, argsort, topk = sort.sort, sort.argsort, sort.topk
     softmax, log_softmax = softmax.softmax, softmax.log_softmax
-
-    def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
-        """The largest element; with dim, (values, indices) along it."""
-        if dim is None:
-            return self.amax()
-        where = self.argmax(dim, True)
-        values = self.gather(dim, where) if self.ndim else self
-        return (values, where) if keepdim else (values.squeeze(dim), where.squeeze(dim))
-
-    def min(self, dim: int | None = None, keepdim: bool = False) -> Any:
-        """The smallest element; with dim, (values, indices) along it."""
-        if dim is None:
-            return self.amin()
-        where = self.argmin(dim, True)
-        values = self.gather(dim, where) if self.ndim else self
-        return (values, where) if keepdim else (values.squeeze(dim), where.squeeze(dim))
 
     # ---- products ----
 
@@ -500,6 +485,13 @@ class Tensor(_core.TensorBase, Methods, InPlace):
         array = np.array(self.detach().numpy())
         return (_from_pickle, (array, self.dtype, self.requires_grad))
 
+
+_GUARDED = """
+add_ backward copy_ div_ expand_as fill_ mul_ new_empty new_full new_ones new_zeros sub_
+sum_to to where
+"""
+for _name in _GUARDED.split():
+    setattr(Tensor, _name, explained(getattr(Tensor, _name)))
 
 _core.set_tensor_class(Tensor)
 

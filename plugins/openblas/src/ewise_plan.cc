@@ -117,7 +117,7 @@ void EwisePlan::choose_block() {
   block = kCacheBytes / (bytes * std::max(live, 1)) / 64 * 64;
   block = std::min(std::max(block, kLeastBlock), kEwiseBlock);
   // whole rows, so that what repeats with them is gathered once
-  period = !rows && dims > 1 && inner <= block;
+  period = !rows && dims > 1 && inner > 0 && inner <= block;
   if (period) block -= block % inner;
   slot_bytes = int((block * bytes + 63) / 64 * 64) + 64;  // not all at one place in the cache
 }

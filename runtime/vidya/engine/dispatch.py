@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .. import _core, dtypes, schema
+from ..arguments import CONFUSED, complaint, names_an_op
 from ..errors import UnsupportedError
 from . import anomaly, fallback
 from .build import build
@@ -43,9 +44,12 @@ def resolve(op: Any, values: tuple) -> _core.Plan:
             out = lower(trace, definition, args)
         except NoKernel as error:
             raise UnsupportedError(_no_kernel(definition, args, trace, error)) from None
-        except (AttributeError, TypeError) as error:
-            _explain(definition, values, error)
-            raise
+        except CONFUSED as error:
+            if isinstance(error, (AttributeError, TypeError)):
+                _explain(definition, values, error)
+            if names_an_op(error):
+                raise
+            raise complaint(definition.name, values, error) from error
         for observe in observers:
             observe(definition, trace)
         if anomaly.enabled and not trace.mutated:

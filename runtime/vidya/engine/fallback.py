@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .. import _core
+from ..errors import UnsupportedError
 from .device import device
 from .trace import NoKernel, Trace, recording
 
@@ -100,7 +101,10 @@ def run_elsewhere(
                 symbols.append(inner.argument(len(numbers), t))
                 numbers.append(t)
         with recording(inner):
-            outs = inner.emit(op, symbols, outputs, attrs, elementwise=elementwise)
+            try:
+                outs = inner.emit(op, symbols, outputs, attrs, elementwise=elementwise)
+            except NoKernel as none:
+                raise UnsupportedError(f"{op}: neither {target} nor {host} can: {none}") from None
             plan = build(inner, tuple(outs))
         results = plan([t for t in moved if isinstance(t, _core.TensorBase)], numbers)
         back = tuple(_move(t, target) for t in results)

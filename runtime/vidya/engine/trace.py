@@ -52,6 +52,8 @@ class Trace:
 
     def new(self, shape: Sequence[int], dtype: dtypes.dtype) -> Any:
         """A new symbolic tensor, contiguous."""
+        if not all(isinstance(s, int) for s in shape):
+            raise TypeError(f"sizes must be ints, got {tuple(shape)}")
         slot = self.values
         self.values += 1
         symbol = _core.symbolic(self.device.core, slot, dtype, list(shape), None, 0)

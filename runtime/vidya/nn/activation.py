@@ -31,7 +31,8 @@ class FunctionLayer(Module):
         return type(self).function(x, **{name: getattr(self, name) for name in self.settings})
 
     def extra_repr(self) -> str:
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self.settings)
+        shown = [n for n in self.settings if n != "inplace" or getattr(self, n)]
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
 
 
 def layer(name: str, function: Callable[..., Tensor], **settings: Any) -> type[FunctionLayer]:
@@ -51,27 +52,27 @@ def layer(name: str, function: Callable[..., Tensor], **settings: Any) -> type[F
     return type(name, (FunctionLayer,), body)
 
 
-ReLU = layer("ReLU", F.relu)
-ReLU6 = layer("ReLU6", F.relu6)
+ReLU = layer("ReLU", F.relu, inplace=False)
+ReLU6 = layer("ReLU6", F.relu6, inplace=False)
 GELU = layer("GELU", F.gelu, approximate="none")
-SiLU = layer("SiLU", F.silu)
+SiLU = layer("SiLU", F.silu, inplace=False)
 Sigmoid = layer("Sigmoid", F.sigmoid)
 Tanh = layer("Tanh", F.tanh)
-ELU = layer("ELU", F.elu, alpha=1.0)
-CELU = layer("CELU", F.celu, alpha=1.0)
-SELU = layer("SELU", F.selu)
-LeakyReLU = layer("LeakyReLU", F.leaky_relu, negative_slope=0.01)
-Hardtanh = layer("Hardtanh", F.hardtanh, min_val=-1.0, max_val=1.0)
-Hardsigmoid = layer("Hardsigmoid", F.hardsigmoid)
-Hardswish = layer("Hardswish", F.hardswish)
+ELU = layer("ELU", F.elu, alpha=1.0, inplace=False)
+CELU = layer("CELU", F.celu, alpha=1.0, inplace=False)
+SELU = layer("SELU", F.selu, inplace=False)
+LeakyReLU = layer("LeakyReLU", F.leaky_relu, negative_slope=0.01, inplace=False)
+Hardtanh = layer("Hardtanh", F.hardtanh, min_val=-1.0, max_val=1.0, inplace=False)
+Hardsigmoid = layer("Hardsigmoid", F.hardsigmoid, inplace=False)
+Hardswish = layer("Hardswish", F.hardswish, inplace=False)
 Hardshrink = layer("Hardshrink", F.hardshrink, lambd=0.5)
 Softshrink = layer("Softshrink", F.softshrink, lambd=0.5)
 Softplus = layer("Softplus", F.softplus, beta=1.0, threshold=20.0)
 Softsign = layer("Softsign", F.softsign)
 LogSigmoid = layer("LogSigmoid", F.logsigmoid)
-Mish = layer("Mish", F.mish)
+Mish = layer("Mish", F.mish, inplace=False)
 Tanhshrink = layer("Tanhshrink", F.tanhshrink)
-Threshold = layer("Threshold", F.threshold, threshold=..., value=...)
+Threshold = layer("Threshold", F.threshold, threshold=..., value=..., inplace=False)
 GLU = layer("GLU", F.glu, dim=-1)
 
 
@@ -115,12 +116,12 @@ class PReLU(Module):
 class RReLU(Module):
     """leaky_relu with slopes drawn from [lower, upper] in training, their mean otherwise."""
 
-    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3) -> None:
+    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False) -> None:
         super().__init__()
-        self.lower, self.upper = lower, upper
+        self.lower, self.upper, self.inplace = lower, upper, inplace
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rrelu(x, self.lower, self.upper, self.training)
+        return F.rrelu(x, self.lower, self.upper, self.training, self.inplace)
 
     def extra_repr(self) -> str:
         return f"lower={self.lower}, upper={self.upper}"

@@ -52,7 +52,8 @@ def adaptive_max_pool(x: Tensor, sizes) -> tuple[Tensor, Tensor]:
     longest, places, y = [], [], x
     for d, (size, out) in enumerate(zip(spatial, sizes, strict=True)):
         start, end = _bounds(x, size, out)
-        most = max(-(-(o + 1) * size // out) - o * size // out for o in range(out)) if out else 1
+        # windows start at multiples of gcd / out, so at most (out - gcd) / out into an element
+        most = -(-(out - math.gcd(size, out) + size) // out) if out else 1
         step = count_like(x, most).reshape((1, most))
         # A shorter window meets its last element again, which changes no maximum.
         at = minimum(start.reshape((out, 1)) + step, (end - 1).reshape((out, 1)))

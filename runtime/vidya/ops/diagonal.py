@@ -142,7 +142,8 @@ def _lower(name: str, x: Tensor, diagonal: int) -> Tensor:
         raise ValueError(f"{name}: needs at least 2 dims, got {x.ndim}")
     rows = arange(x.shape[-2], device=x.device).unsqueeze(1)
     columns = arange(x.shape[-1], device=x.device).unsqueeze(0)
-    return columns <= rows + diagonal
+    past = x.shape[-2] + x.shape[-1]  # further away all diagonals are alike
+    return columns <= rows + min(max(diagonal, -past), past)
 
 
 def _indices(

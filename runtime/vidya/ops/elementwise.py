@@ -122,14 +122,14 @@ def rdiv(x: Operand, y: Operand) -> Tensor:
 
 
 @op("pow", PRIMITIVE)
-def pow(x: Operand, y: Operand) -> Tensor:
-    """x ** y. For integers the exponent must not be negative."""
-    if x.dtype is bool_ and y.dtype is bool_:
+def pow(x: Operand, exponent: Operand) -> Tensor:
+    """x ** exponent. For integers the exponent must not be negative."""
+    if x.dtype is bool_ and exponent.dtype is bool_:
         raise TypeError("pow: bool has no powers; cast first")
-    return binary("pow", x, y)
+    return binary("pow", x, exponent)
 
 
-@pow.pullback(saves="x y out")
+@pow.pullback(saves="x exponent out")
 def _(ctx, x, y):
     def back(g):
         dx = dy = None
@@ -212,7 +212,9 @@ def _(ctx, x, y):
 @op("atan2", PRIMITIVE)
 def atan2(x: Operand, y: Operand) -> Tensor:
     """The angle of the point (y, x), in radians: atan2(ordinate, abscissa)."""
-    return binary("atan2", x, y, floating=True)
+    x, y = promote(x, y, floating=True)
+    needs("atan2", x, (3,), "real numbers")
+    return elementwise("atan2", [x, y])
 
 
 @atan2.pullback
@@ -223,15 +225,17 @@ def _(ctx, x, y):
 @op("maximum", PRIMITIVE)
 def maximum(x: Operand, y: Operand) -> Tensor:
     """The larger of the two; NaN if either is."""
+    x, y = promote(x, y)
     needs("maximum", x, (0, 1, 2, 3), "real numbers")
-    return binary("maximum", x, y)
+    return elementwise("maximum", [x, y])
 
 
 @op("minimum", PRIMITIVE)
 def minimum(x: Operand, y: Operand) -> Tensor:
     """The smaller of the two; NaN if either is."""
+    x, y = promote(x, y)
     needs("minimum", x, (0, 1, 2, 3), "real numbers")
-    return binary("minimum", x, y)
+    return elementwise("minimum", [x, y])
 
 
 def _extreme(ctx, x, y, wins, ties):
@@ -256,11 +260,11 @@ def _(ctx, x, y):
 
 
 @op("where", PRIMITIVE)
-def where(condition: Tensor, x: Operand, y: Operand) -> Tensor:
-    """x where the condition (bool) holds, else y."""
+def where(condition: Tensor, input: Operand, other: Operand) -> Tensor:
+    """input where the condition (bool) holds, else other."""
     if condition.dtype is not bool_:
         raise TypeError(f"where: the condition must be bool, not {condition.dtype.name}")
-    x, y = promote(x, y)
+    x, y = promote(input, other)
     return elementwise("where", [condition, x, y], x.dtype)
 
 
@@ -386,11 +390,13 @@ def _(ctx, x):
 @op("sign", PRIMITIVE)
 def sign(x: Tensor) -> Tensor:
     """-1, 0 or 1; NaN stays NaN."""
+    needs("sign", x, (0, 1, 2, 3), "real numbers; for complex ones there is sgn")
     return elementwise("sign", [x]) if x.dtype is not bool_ else clone(x)
 
 
 def _rounding(name: str, doc: str):
     def body(x: Tensor) -> Tensor:
+        needs(name, x, (0, 1, 2, 3), "real numbers")
         return elementwise(name, [x]) if x.dtype.category >= FLOAT else clone(x)
 
     body.__doc__ = doc
@@ -402,8 +408,27 @@ def _rounding(name: str, doc: str):
 sign.pullback(lambda ctx, x: lambda g: g * 0, saves="")
 floor = _rounding("floor", "The largest whole number not above x.")
 ceil = _rounding("ceil", "The smallest whole number not below x.")
-round = _rounding("round", "The nearest whole number; halves go to the even one.")
 trunc = _rounding("trunc", "x without its fraction.")
+
+
+@op("round", PRIMITIVE)
+def round(x: Tensor, decimals=0) -> Tensor:
+    """The nearest whole number; halves go to the even one. With decimals, the nearest multiple of
+    10**-decimals, for floats only."""
+    needs("round", x, (0, 1, 2, 3), "real numbers")
+    if x.dtype.category < FLOAT:
+        if decimals:
+            raise TypeError(f"round: decimals are for floats, not {x.dtype.name}")
+        return clone(x)
+    if not decimals:
+        return elementwise("round", [x])
+    scale = 10.0 ** (decimals if decimals > 0 else -decimals)
+    if decimals > 0:
+        return elementwise("round", [x * scale]) / scale
+    return elementwise("round", [x / scale]) * scale
+
+
+round.pullback(lambda ctx, x, decimals: lambda g: g * 0, saves="")
 
 
 @op("isnan", PRIMITIVE, differentiable=False)
@@ -420,6 +445,8 @@ def function(name: str, doc: str, derivative, saves: str) -> Any:
     def body(x: Operand) -> Tensor:
         if is_scalar(x) and name == "sqrt":
             return tracing.current().expression("r", x, x)
+        if name == "erf":
+            needs(name, x, (0, 1, 2, 3), "real numbers")
         return elementwise(name, [as_floating(x)])
 
     body.__doc__ = doc

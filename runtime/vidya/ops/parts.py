@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from .layout import cat, reshape
@@ -19,6 +20,7 @@ __all__ = [
 ]  # fmt: skip
 
 concat = concatenate = cat
+_MOST_EMPTY = 1 << 20  # so many parts of nothing are taken for a slip
 
 
 # ---- cutting: views ----
@@ -57,8 +59,11 @@ def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return tuple(select(x, axis, i) for i in range(x.shape[axis]))
 
 
-def split(x: Tensor, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Views of `size` slices each along dim (the last may be shorter), or of the sizes given."""
+def split(
+    x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
+) -> tuple[Tensor, ...]:
+    """Views of so many slices each along dim (the last may be shorter), or of the sizes given."""
+    size = split_size_or_sections
     axis = wrap_dim("split", dim, x.ndim)
     if x.ndim == 0:
         raise ValueError("split: a 0-d tensor cannot be cut")
@@ -82,9 +87,9 @@ def split(x: Tensor, size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, .
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` views of equal size along dim; the last may be shorter."""
-    if chunks < 1:
-        raise ValueError(f"chunk: needs at least one chunk, got {chunks}")
     axis = wrap_dim("chunk", dim, x.ndim)
+    if not 1 <= chunks <= x.numel() + _MOST_EMPTY:
+        raise ValueError(f"chunk: {chunks} chunks of a dim of size {x.shape[axis]} cannot be")
     if x.ndim and x.shape[axis] == 0:
         return (x,) * chunks
     return split(x, -(-x.shape[axis] // chunks) if x.ndim else 1, axis)
@@ -101,10 +106,10 @@ def tensor_split(x: Tensor, indices_or_sections: int | Sequence[int], dim: int =
     size = x.shape[axis]
     if isinstance(indices_or_sections, int):
         n = indices_or_sections
-        if n < 1:
-            raise ValueError(f"tensor_split: needs at least one section, got {n}")
+        if not 1 <= n <= size + _MOST_EMPTY:
+            raise ValueError(f"tensor_split: {n} sections of a dim of size {size} cannot be")
         sizes = [size // n + (i < size % n) for i in range(n)]
-        cuts = [sum(sizes[:i]) for i in range(1, n)]
+        cuts = list(accumulate(sizes[:-1]))
     else:
         cuts = [int(i) for i in indices_or_sections]
     parts = []

@@ -222,15 +222,15 @@ def rad2deg(x: Tensor) -> Tensor:
     return x * (180 / math.pi)
 
 
-def float_power(x: Any, y: Any) -> Tensor:
-    """x ** y in float64 (complex128 for complex)."""
+def float_power(x: Any, exponent: Any) -> Tensor:
+    """x ** exponent in float64 (complex128 for complex)."""
 
     def wide(v):
         if _number(v):
             return v
         return v.to(dtypes.complex128 if v.dtype.is_complex else dtypes.float64)
 
-    return pow(wide(x), wide(y))
+    return pow(wide(x), wide(exponent))
 
 
 @op("ldexp", fusable=False)

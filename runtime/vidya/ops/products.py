@@ -27,12 +27,12 @@ def _ranks(name: str, *pairs: tuple[Tensor, int]) -> None:
             raise ValueError(f"{name}: takes a tensor of {rank} dims here, not {tuple(x.shape)}")
 
 
-def dot(x: Tensor, other: Tensor) -> Tensor:
+def dot(x: Tensor, tensor: Tensor) -> Tensor:
     """The sum of the products of two vectors."""
-    _ranks("dot", (x, 1), (other, 1))
-    if x.shape != other.shape:
-        raise ValueError(f"dot: sizes {x.shape[0]} and {other.shape[0]} must be equal")
-    return matmul(x, other)
+    _ranks("dot", (x, 1), (tensor, 1))
+    if x.shape != tensor.shape:
+        raise ValueError(f"dot: sizes {x.shape[0]} and {tensor.shape[0]} must be equal")
+    return matmul(x, tensor)
 
 
 def vdot(x: Tensor, other: Tensor) -> Tensor:
@@ -51,10 +51,10 @@ def inner(x: Tensor, other: Tensor) -> Tensor:
     return tensordot(x, other, ([-1], [-1]))
 
 
-def outer(x: Tensor, other: Tensor) -> Tensor:
-    """Every product of an element of x [N] and one of other [M]. [N, M]"""
-    _ranks("outer", (x, 1), (other, 1))
-    return x.unsqueeze(1) * other.unsqueeze(0)
+def outer(x: Tensor, vec2: Tensor) -> Tensor:
+    """Every product of an element of x [N] and one of vec2 [M]. [N, M]"""
+    _ranks("outer", (x, 1), (vec2, 1))
+    return x.unsqueeze(1) * vec2.unsqueeze(0)
 
 
 ger = outer

@@ -110,9 +110,9 @@ def _(ctx, x, min_val, max_val):
     return lambda g: where((x > min_val) & (x < max_val), g, 0.0)
 
 
-def relu6(x: Tensor) -> Tensor:
+def relu6(x: Tensor, inplace: bool = False) -> Tensor:
     """x limited to [0, 6]."""
-    return hardtanh(x, 0.0, 6.0)
+    return hardtanh(x, 0.0, 6.0, inplace=inplace)
 
 
 @op("hardsigmoid")

@@ -9,6 +9,7 @@ from ..dtypes import bool_, int64
 from ..schema import PRIMITIVE, op
 from .elementwise import needs, where
 from .layout import cat
+from .named import Ordered
 from .reduce import _sum_dtype
 from .rules import Dim, cast_to, kernel, kernels, wrap_dim
 from .special import logaddexp
@@ -82,7 +83,7 @@ def _running(name: str, word: str):
         return kernels(name, [x], [(x.shape, x.dtype), (x.shape, int64)], dim=axis)
 
     body.__doc__ = f"The {word} so far along `dim`, and where it was. (values, int64 indices)"
-    made = op(name, PRIMITIVE)(body)
+    made = op(name, PRIMITIVE, results=Ordered)(body)
 
     def pullback(ctx, x, dim):
         return lambda g, _: (g * 0).scatter_add(dim, ctx.out[1], g)

@@ -282,13 +282,13 @@ def argwhere(x: Tensor) -> Tensor:
     return nonzero(x)
 
 
-def where(condition: Tensor, x: Any = None, y: Any = None) -> Any:
-    """x where the condition holds, else y; alone, the places where it holds, one [n] per dim."""
-    if x is None and y is None:
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """input where the condition holds, else other; alone, where it holds, one [n] per dim."""
+    if input is None and other is None:
         return nonzero(condition, as_tuple=True)
-    if x is None or y is None:
-        raise TypeError("where: give both x and y, or neither")
-    return _where(condition, x, y)
+    if input is None or other is None:
+        raise TypeError("where: give both input and other, or neither")
+    return _where(condition, input, other)
 
 
 def masked_select(x: Tensor, mask: Tensor) -> Tensor:

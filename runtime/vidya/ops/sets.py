@@ -179,17 +179,18 @@ def _search(order: Tensor, values: Tensor, right) -> Tensor:
 
 def searchsorted(
     sorted_sequence: Tensor,
-    values: Any,
+    input: Any,
     *,
     out_int32: bool = False,
     right: bool = False,
     side: str | None = None,
     sorter: Tensor | None = None,
 ) -> Tensor:
-    """Where values would go into a sorted sequence: before equal elements, or after (right).
+    """Where input would go into a sorted sequence: before equal elements, or after (right).
 
-    sorted_sequence: [n], or [..., n] with values [..., m].
+    sorted_sequence: [n], or [..., n] with input [..., m].
     """
+    values = input
     if side not in (None, "left", "right"):
         raise ValueError(f'searchsorted: side must be "left" or "right", not {side!r}')
     if side == "left" and right:

@@ -8,13 +8,14 @@ from ..dtypes import int64
 from ..schema import PRIMITIVE, op
 from .elementwise import needs
 from .index import zeros_like_meta
+from .named import Ordered
 from .rules import Dim, kernels, wrap_dim
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-@op("sort", PRIMITIVE)
+@op("sort", PRIMITIVE, results=Ordered)
 def sort(x: Tensor, dim: Dim = -1, descending=False, stable=False) -> tuple[Tensor, Tensor]:
     """(values, int64 indices) in order along `dim`; NaN counts as the largest.
 
@@ -40,7 +41,7 @@ def argsort(x: Tensor, dim: Dim = -1, descending=False, stable=False) -> Tensor:
     return sort(x, dim, descending)[1]
 
 
-@op("topk")
+@op("topk", results=Ordered)
 def topk(x: Tensor, k, dim: Dim = -1, largest=True, sorted=True) -> tuple[Tensor, Tensor]:
     """The k largest (or smallest) along `dim`, always in order. (values, int64 indices)"""
     axis = wrap_dim("topk", dim, x.ndim)

@@ -241,7 +241,7 @@ def _polygamma(x: Tensor, n) -> Tensor:
         total = total + power * (bernoulli / math.factorial(2 * j) * factor)
         factor *= (s + 2 * j - 1) * (s + 2 * j)
         power = power / (a * a)
-    value = total * ((-1.0) ** (n + 1) * math.factorial(n))
+    value = total * ((-1.0) ** (n + 1) * (math.factorial(n) if n <= 170 else math.inf))
     if n > 1:
         return _narrowed(value, given)
     sine = ((x - round(x)) * math.pi).sin()
@@ -253,11 +253,13 @@ def _(ctx, x, n):
     return lambda g: g * _polygamma(x, n + 1)
 
 
-def polygamma(n: int, x: Tensor) -> Tensor:
-    """The n-th derivative of digamma at x."""
+def polygamma(n: int, input: Tensor) -> Tensor:
+    """The n-th derivative of digamma at input."""
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise TypeError(f"polygamma: n must be an int, not {n!r}")
     if n < 0:
         raise ValueError(f"polygamma: n must not be negative, got {n}")
-    return digamma(x) if n == 0 else _polygamma(x, n)
+    return digamma(input) if n == 0 else _polygamma(input, n)
 
 
 # ---- Bessel functions ----

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from .. import dtypes
+from .. import _core, dtypes
 from ..dtypes import FLOAT, int64
 from ..schema import op
 from . import reduce
@@ -13,7 +13,8 @@ from .create import full
 from .elementwise import isnan, maximum, minimum, needs, where
 from .index import gather
 from .layout import cat
-from .reduce import amax, amin, keep, sum
+from .named import Extremes, Ordered
+from .reduce import amax, amin, argmax, argmin, keep, sum
 from .rules import Dim, wrap_dim
 from .scan import cummax
 from .sort import sort
@@ -123,23 +124,31 @@ def count_nonzero(x: Tensor, dim: Any = None) -> Tensor:
 # ---- extremes ----
 
 
-def aminmax(x: Tensor, *, dim: int | None = None, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+def aminmax(x: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Extremes:
     """(smallest, largest), whole or along `dim`."""
-    return amin(x, dim, keepdim), amax(x, dim, keepdim)
+    return Extremes(amin(x, dim, keepdim), amax(x, dim, keepdim))
 
 
-def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+def max(x: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The largest element; (values, indices) along `dim`; max(x, other) is maximum."""
-    if dim is not None and not isinstance(dim, int):
-        return maximum(x, dim)
-    return x.max(dim, keepdim)
+    if other is not None or isinstance(dim, _core.TensorBase):
+        return maximum(x, dim if other is None else other)
+    if dim is None:
+        return amax(x, None, keepdim)
+    where = argmax(x, dim, True)
+    values = gather(x, dim, where) if x.ndim else x
+    return Ordered(values, where) if keepdim else Ordered(values.squeeze(dim), where.squeeze(dim))
 
 
-def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+def min(x: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The smallest element; (values, indices) along `dim`; min(x, other) is minimum."""
-    if dim is not None and not isinstance(dim, int):
-        return minimum(x, dim)
-    return x.min(dim, keepdim)
+    if other is not None or isinstance(dim, _core.TensorBase):
+        return minimum(x, dim if other is None else other)
+    if dim is None:
+        return amin(x, None, keepdim)
+    where = argmin(x, dim, True)
+    values = gather(x, dim, where) if x.ndim else x
+    return Ordered(values, where) if keepdim else Ordered(values.squeeze(dim), where.squeeze(dim))
 
 
 # ---- by rank ----
@@ -176,14 +185,14 @@ def _nanmedian_place(values: Tensor, axis: int, size: int) -> Tensor:
     return where(count == 0, 0, (count - 1) // 2)
 
 
-@op("median")
+@op("median", results=Ordered)
 def _median(x: Tensor, dim: Dim, keepdim=False) -> tuple[Tensor, Tensor]:
     """The middle element along dim, the lower of two; NaN if there is one. (values, indices)"""
     needs("median", x, (1, 2, 3), "numbers")
     return _picked("median", x, dim, keepdim, _median_place)
 
 
-@op("nanmedian")
+@op("nanmedian", results=Ordered)
 def _nanmedian(x: Tensor, dim: Dim, keepdim=False) -> tuple[Tensor, Tensor]:
     """The middle of the elements that are not NaN, the lower of two. (values, indices)"""
     needs("nanmedian", x, (1, 2, 3), "numbers")
@@ -243,7 +252,7 @@ def _whole(name: str, pick: Any) -> Any:
 _median_all, _nanmedian_all = _whole("median", _median), _whole("nanmedian", _nanmedian)
 
 
-@op("kthvalue")
+@op("kthvalue", results=Ordered)
 def kthvalue(x: Tensor, k, dim: Dim = -1, keepdim=False) -> tuple[Tensor, Tensor]:
     """The k-th smallest element along dim, k from 1; NaN counts as the largest."""
     needs("kthvalue", x, (1, 2, 3), "numbers")
@@ -259,7 +268,7 @@ def _(ctx, x, k, dim, keepdim):
     return _along(ctx, x, dim, keepdim)
 
 
-@op("mode")
+@op("mode", results=Ordered)
 def mode(x: Tensor, dim: Dim = -1, keepdim=False) -> tuple[Tensor, Tensor]:
     """The most frequent element along dim, the smallest of several; and where it is last."""
     axis = wrap_dim("mode", dim, x.ndim)
