@@ -21,7 +21,10 @@ def _run(arrays, mask, device, dtype, **options):
     mask = None if mask is None else vidya.tensor(mask, device=device, dtype=dtype)
     out = F.scaled_dot_product_attention(*leaves, attn_mask=mask, enable_gqa=True, **options)
     out.backward(g)
-    return [t.detach().to("numpy").to(vidya.float64).numpy() for t in (out, *(leaf.grad for leaf in leaves))]
+    return [
+        t.detach().to("numpy").to(vidya.float64).numpy()
+        for t in (out, *(leaf.grad for leaf in leaves))
+    ]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

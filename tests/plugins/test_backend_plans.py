@@ -1,4 +1,4 @@
-"""A backend that compiles whole plans gets them, and what it does not take runs kernel by kernel."""
+"""A backend that compiles whole plans gets them; what it refuses runs kernel by kernel."""
 
 from __future__ import annotations
 
@@ -153,7 +153,8 @@ static vd_status bad_plan(void *device, void *p, const vd_tensor *in, vd_tensor 
             f(vidya.ones(3, device="stuck"))
         except vidya.errors.DeviceError as error:
             text = str(error)
-        assert text.startswith("stuck:0 (vidya-runtime-stuck 1.2, abi 1.0) plan_run of 2 nodes"), text
+        where = "stuck:0 (vidya-runtime-stuck 1.2, abi 1.0) plan_run of 2 nodes"
+        assert text.startswith(where), text
         assert text.endswith("the queue is stuck"), text
         """
     )

@@ -10,12 +10,15 @@ from . import passes
 from .fold import fold_constants
 from .fuse import fuse
 from .inplace import in_place
+from .patterns import patterns, simplify
 
 PASSES: dict[str, passes.Pass] = {
     "dead_code": passes.dead_code,
     "common_subexpressions": passes.common_subexpressions,
     "fold_constants": fold_constants,
     "scalars_from_fills": passes.scalars_from_fills,
+    "simplify": simplify,
+    "patterns": patterns,
     "fuse": fuse,
     "in_place": in_place,
 }
