@@ -8,7 +8,6 @@ namespace vob {
 namespace {
 
 constexpr int64_t kQueries = 96;              // of a task: they share every block of keys
-constexpr int64_t kFewQueries = 4;            // too few to pay for packing the keys
 constexpr int64_t kPackedBytes = 24ll << 20;  // keys and values packed at one time
 
 class Forward final : public Kernel {
@@ -16,9 +15,7 @@ class Forward final : public Kernel {
   Forward(const Attention& a, uint32_t caps) : Kernel(caps), a_(a), pairs_(a.pairs()) {}
 
   vd_status run(Device& d, const vd_call& call, vd_err* err) override {
-    const bool direct = a_.group * a_.queries <= kFewQueries * 2 && a_.queries <= kFewQueries &&
-                        a_.k.column == 1 && a_.v.column == 1;
-    const bool done = direct ? few(d, call) : many(d, call);
+    const bool done = few_queries(a_) ? attend_few(d, a_, call) : many(d, call);
     return done ? VD_OK : fail(err, VD_OOM, "%s: no memory for a block of keys", call.op);
   }
 
@@ -141,99 +138,8 @@ class Forward final : public Kernel {
       }
     }
     for (int64_t r = 0; r < rows; ++r)
-      finish(d, call, b, h, i0 + r, out + r * width, top[r], total[r]);
+      finish_row(d, a_, call, b, h, i0 + r, out + r * width, top[r], total[r]);
     return true;
-  }
-
-  /* A few queries: every key and value is read once, as it lies. */
-  bool few(Device& d, const vd_call& call) {
-    const int64_t pairs = a_.batches * a_.key_heads, n = a_.group * a_.queries;
-    std::atomic<bool> no_memory{false};
-    tasks(d, pairs, pairs_ * double(pairs * a_.group * (a_.depth + a_.width)), [&](int64_t pair) {
-      const size_t need = size_t(n * (a_.depth + a_.width + 2) + kAttentionLd + 32 * a_.width) * 4;
-      float* mem = static_cast<float*>(thread_scratch(1, need));
-      if (!mem) {
-        no_memory = true;
-        return;
-      }
-      float *q = mem, *out = q + n * a_.depth, *top = out + n * a_.width, *total = top + n;
-      float *scores = total + n, *values = scores + kAttentionLd;
-      const int64_t b = pair / a_.key_heads, kh = pair % a_.key_heads;
-      std::fill(out, top, 0.f);
-      std::fill(top, total, -INFINITY);
-      std::fill(total, scores, 0.f);
-      for (int64_t x = 0; x < n; ++x) {
-        const int64_t h = kh * a_.group + x / a_.queries;
-        float* row = q + x * a_.depth;
-        a_.q.get(d.simd, a_.q.at(sdk::data(call.inputs[0]), b, h, x % a_.queries), row);
-        for (int64_t j = 0; j < a_.depth; ++j) row[j] *= a_.scale * kLog2e;
-      }
-      for (int64_t k0 = 0; k0 < a_.keys; k0 += kAttentionKeys)
-        for (int64_t x = 0; x < n; ++x) {
-          const int64_t h = kh * a_.group + x / a_.queries, i = x % a_.queries;
-          const int64_t first = std::max(a_.low(i), k0);
-          const int64_t last = std::min(a_.high(i), k0 + kAttentionKeys);
-          if (first >= last) continue;
-          score(d, a_.k.at(sdk::data(call.inputs[1]), b, kh, first), q + x * a_.depth, last - first,
-                scores);
-          if (a_.masked) {
-            float add[kAttentionLd];
-            a_.mask_tile(sdk::data(call.inputs[3]), b, h, i, 1, first, last - first, add);
-            for (int64_t j = 0; j < last - first; ++j) scores[j] += add[j];
-          }
-          weigh(d, scores, last - first, top[x], total[x], out + x * a_.width,
-                a_.v.at(sdk::data(call.inputs[2]), b, kh, first), values);
-        }
-      for (int64_t x = 0; x < n; ++x)
-        finish(d, call, b, kh * a_.group + x / a_.queries, x % a_.queries, out + x * a_.width,
-               top[x], total[x]);
-    });
-    return !no_memory;
-  }
-
-  void score(Device& d, const char* k, const float* q, int64_t n, float* to) const {
-    if (a_.k.type == DType::F32)
-      d.simd->dot_rows32(to, 1, reinterpret_cast<const float*>(k), a_.k.row, q, n, a_.depth);
-    else
-      (a_.k.type == DType::BF16 ? d.simd->dot_rows_bf16 : d.simd->dot_rows_f16)(
-          to, 1, reinterpret_cast<const uint16_t*>(k), a_.k.row, q, n, a_.depth);
-  }
-
-  void weigh(Device& d, float* p, int64_t n, float& top, float& total, float* out, const char* v,
-             float* wide) const {
-    float best = top;
-    for (int64_t j = 0; j < n; ++j) best = p[j] > best ? p[j] : best;
-    const float shift = best == -INFINITY ? 0.f : best,
-                keep = top == best ? 1.f : std::exp2(top - shift);
-    for (int64_t j = 0; j < n; ++j) p[j] -= shift;
-    const void* in[] = {p};
-    d.simd->unary[kF32][k_exp2](p, in, n);
-    total = total * keep + float(d.simd->sum32(p, n));
-    top = best;
-    if (keep != 1.f)
-      for (int64_t j = 0; j < a_.width; ++j) out[j] *= keep;
-    if (a_.v.type == DType::F32) {
-      d.simd->axpy_rows32(out, reinterpret_cast<const float*>(v), a_.v.row, p, 1, n, a_.width);
-      return;
-    }
-    for (int64_t j = 0; j < n; j += 32) {
-      const int64_t m = std::min<int64_t>(32, n - j);
-      for (int64_t x = 0; x < m; ++x)
-        a_.v.get(d.simd, v + (j + x) * a_.v.row * a_.v.bytes, wide + x * a_.width);
-      d.simd->axpy_rows32(out, wide, a_.width, p + j, 1, m, a_.width);
-    }
-  }
-
-  void finish(Device& d, const vd_call& call, int64_t b, int64_t h, int64_t i, float* sums,
-              float top, float total) const {
-    const int64_t row = (b * a_.heads + h) * a_.queries + i;
-    const float inverse = total == 0.f ? 1.f : 1.f / total;
-    for (int64_t j = 0; j < a_.width; ++j) sums[j] *= inverse;
-    if (a_.q.type == DType::F32)
-      std::memcpy(out_ptr<float>(call) + row * a_.width, sums, size_t(a_.width) * 4);
-    else
-      from_float(d.simd, a_.q.type, out_ptr<uint16_t>(call) + row * a_.width, sums, a_.width);
-    out_ptr<float>(call, 1)[row] = total == 0.f ? INFINITY : (top + std::log2(total)) * kLn2;
   }
 
   Attention a_;

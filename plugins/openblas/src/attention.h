@@ -73,6 +73,15 @@ class Attention {
   int64_t mask_head_ = 0, mask_row_ = 0, mask_column_ = 0;
 };
 
+/* Too few queries to pay for packing the keys, which lie as they are needed. */
+bool few_queries(const Attention& a);
+/* The forward pass of those: every key and value is read once, where it lies. False: no memory. */
+bool attend_few(Device& d, const Attention& a, const vd_call& call);
+
+/* The outputs of one query: its sums of values divided by the total, and the logarithm of that. */
+void finish_row(Device& d, const Attention& a, const vd_call& call, int64_t b, int64_t h, int64_t i,
+                float* sums, float top, float total);
+
 }  // namespace vob
 
 #endif

@@ -45,7 +45,8 @@ class Pool {
       return;
     }
     int64_t parts = int64_t(work / kChunkWork) + 1, most = int64_t(threads_) * kChunksPerThread;
-    parts = parts < threads_ ? threads_ : parts > most ? most : parts;
+    parts = (parts + threads_ - 1) / threads_ * threads_;  // as many for every thread
+    parts = parts > most ? most : parts;
     int64_t step = (n + parts - 1) / parts;
     step = (step + align - 1) / align * align;
     each((n + step - 1) / step, [&](int64_t i) {

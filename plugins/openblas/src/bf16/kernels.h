@@ -22,12 +22,28 @@ struct Bf16Kernels {
                int64_t pairs, bool add);
   /* float32 to bfloat16, ties to even; as in `tile`, subnormal numbers are 0. */
   void (*round)(uint16_t* to, const float* x, int64_t n);
+  /* y[r] = row r of 4-bit weights, laid out as QuantLoops says, times x [n]; scale [rows][n /
+   * group] and no zeros. */
+  void (*dot4)(float* y, const uint8_t* w, int64_t rows, const float* scale, const uint16_t* x,
+               int64_t n, int64_t group);
+  /* to[x][j] = scale q[x] k[j] for `rows` dense rows of q and n of k; depth is a multiple of 32. */
+  void (*scores)(float* to, int64_t ldt, const uint16_t* k, int64_t ldk, int64_t n,
+                 const uint16_t* q, int64_t rows, int64_t depth, float scale);
+  /* out[x] = keep[x] out[x] + the sum of p[x][j] v[j]; width is a multiple of 16. */
+  void (*weighted)(float* out, const float* keep, const float* p, int64_t ldp, const uint16_t* v,
+                   int64_t ldv, int64_t n, int64_t rows, int64_t width);
 };
 
 /* nullptr where the library was built without them or the CPU lacks the instruction. */
 const Bf16Kernels* bf16_kernels();
 /* Compiled for AVX512_BF16: to be called only where the CPU has it. */
 const Bf16Kernels* bf16_kernels_avx512();
+void bf16_dot4(float* y, const uint8_t* w, int64_t rows, const float* scale, const uint16_t* x,
+               int64_t n, int64_t group);
+void bf16_scores(float* to, int64_t ldt, const uint16_t* k, int64_t ldk, int64_t n,
+                 const uint16_t* q, int64_t rows, int64_t depth, float scale);
+void bf16_weighted(float* out, const float* keep, const float* p, int64_t ldp, const uint16_t* v,
+                   int64_t ldv, int64_t n, int64_t rows, int64_t width);
 
 }  // namespace vob
 

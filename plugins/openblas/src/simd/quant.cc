@@ -110,7 +110,7 @@ inline void dot_nibbles(const uint8_t* w, const int16_t* x, I& low, I& high) {
 inline F to_floats(I v) { return __builtin_convertvector(v, F); }
 #endif
 
-constexpr int64_t kAhead = 1024;  // bytes
+constexpr int64_t kAhead = 2048;  // bytes
 
 struct Bytes {
   static constexpr int kBits = 8;
