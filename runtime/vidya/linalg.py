@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 
 from . import dtypes
 from .arguments import explain
+from .engine.autograd import is_grad_enabled, no_grad
 from .ops import factor as _factor
 from .ops import solve as _solve
+from .ops.elementwise import where
 from .ops.layout import conj
 from .ops.linalg import matmul
 from .ops.magnitude import matrix_norm, vector_norm
@@ -79,19 +81,23 @@ def svd(A: Tensor, full_matrices: bool = True) -> SVD:
 
 def svdvals(A: Tensor) -> Tensor:
     """The singular values, falling. [..., min(M, N)]"""
-    return _factor.svd(A, False)[1]
+    return _factor.svdvals(A)
 
 
 def eigh(A: Tensor, UPLO: str = "L") -> Eigh:
     """Eigenvalues, rising, and eigenvectors of a Hermitian A, of which one triangle is read."""
+    return Eigh(*_factor.eigh(A, _is_upper("eigh", UPLO)))
+
+
+def _is_upper(name: str, UPLO: str) -> bool:
     if UPLO not in ("L", "U"):
-        raise ValueError(f'eigh: UPLO is "L" or "U", not {UPLO!r}')
-    return Eigh(*_factor.eigh(A, UPLO == "U"))
+        raise ValueError(f'{name}: UPLO is "L" or "U", not {UPLO!r}')
+    return UPLO == "U"
 
 
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of a Hermitian A, rising."""
-    return eigh(A, UPLO).eigenvalues
+    return _factor.eigvalsh(A, _is_upper("eigvalsh", UPLO))
 
 
 # ---- systems ----
@@ -164,9 +170,15 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None) -> LeastSquares:
     if b.ndim < 2 or b.shape[-2] != A.shape[-2]:
         raise ValueError(f"lstsq: A {tuple(A.shape)} does not fit B {tuple(B.shape)}")
     rtol = _rtol(A) if rcond is None else rcond
-    x = pinv(A, rtol=rtol) @ b
-    values = svdvals(A.detach())
-    rank = matrix_rank(A.detach(), rtol=rtol)
+    with no_grad():
+        u, values, vh = svd(A, full_matrices=False)
+        kept = values > values.amax(-1, True) * rtol if values.shape[-1] else values > 0
+        rank = kept.sum(-1)
+    if is_grad_enabled() and (A.requires_grad or B.requires_grad):
+        x = pinv(A, rtol=rtol) @ b
+    else:
+        scale = where(kept, 1 / where(kept, values, 1.0), 0.0).unsqueeze(-1)
+        x = _factor.adjoint(vh) @ ((_factor.adjoint(u) @ b) * scale)
     m, n = A.shape[-2:]
     full = m > n and bool((rank == n).all())
     residuals = (A @ x - b).abs().square().sum(-2) if full else A.new_empty(0)

@@ -177,3 +177,15 @@ def test_examples_run_as_they_stand(script, tmp_path):
     assert done.returncode == 0, done.stderr
     first, *_, last = (float(line.split()[-1]) for line in done.stdout.splitlines())
     assert last < first / 100
+
+
+def test_the_table_of_ops_is_up_to_date():
+    from vidya.backends import registry
+
+    if not registry.is_installed("openblas"):
+        pytest.skip("openblas is not installed, and the table has a column of it")
+    from vidya.cli.ops import markdown
+
+    page = markdown(["numpy", "openblas"])
+    assert "not tried" not in page
+    assert (ROOT / "docs" / "ops.md").read_text() == page, "vidya ops --markdown > docs/ops.md"

@@ -22,6 +22,7 @@ ROWS = {
     "copy": "clone",
     "cross_entropy_rows": "nn.functional.cross_entropy",
     "eigh": "linalg_eigh",
+    "eigvalsh": "linalg_eigvalsh",
     "fft_c2c": "fft.fft",
     "fft_c2r": "fft.irfft",
     "fft_r2c": "fft.rfft",
@@ -48,6 +49,7 @@ ROWS = {
     "slice_write_": "setitem_slice",
     "standardize": "nn.functional.batch_norm",
     "svd": "linalg_svd",
+    "svdvals": "linalg.svdvals",
     "windows": "unfold",
     "wrap_pad": "nn.functional.pad",
 }

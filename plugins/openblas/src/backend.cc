@@ -42,6 +42,8 @@ Device::Device(int threads)
   add_optim(table);
   add_attention(table);
   add_quant(table);
+  add_factor(table);
+  add_solve(table);
 }
 
 namespace {

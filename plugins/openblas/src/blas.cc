@@ -11,7 +11,8 @@ namespace vob {
 namespace {
 
 /* The wheel prefixes every symbol with scipy_; a system OpenBLAS does not. */
-void* symbol(void* library, const std::string& name) {
+void* symbol(void* library, const char* plain) {
+  const std::string name = plain;
   if (void* p = dlsym(library, ("scipy_" + name).c_str())) return p;
   return dlsym(library, name.c_str());
 }
@@ -50,6 +51,7 @@ vd_status Blas::load(vd_err* err) {
                 "VIDYA_OPENBLAS_LIBRARY",
                 path);
   }
+  has_lapack = lapack.bind(symbol, library);
   set_threads(1);
   core = get_core();
   config = get_config();

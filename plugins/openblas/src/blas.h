@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "lapack.h"
 #include "vidya/backend.h"
 
 namespace vob {
@@ -20,6 +21,8 @@ struct Blas {
                 const void*, void*, int) = nullptr;
   void (*zgemm)(int, int, int, int, int, int, const void*, const void*, int, const void*, int,
                 const void*, void*, int) = nullptr;
+  Lapack lapack;
+  bool has_lapack = false;  // a system's OpenBLAS may be built without
   const char* core = "";
   const char* config = "";
 

@@ -165,6 +165,8 @@ void add_optim(sdk::Table<Make>&);
 void add_attention(sdk::Table<Make>&);
 void add_attention_backward(sdk::Table<Make>&);
 void add_quant(sdk::Table<Make>&);
+void add_factor(sdk::Table<Make>&);
+void add_solve(sdk::Table<Make>&);
 
 }  // namespace vob
 

@@ -171,15 +171,17 @@ const char* const kCompare[] = {VOB_COMPARE_OPS(VOB_NAME)};
 
 /* The loop for float32 (which the halves use too) or float64. */
 Loop float_loop(Device& d, const char* op, Float f, int arity) {
+  Loop loop = nullptr;
   if (arity == 1) {
     int i = index_of(op, kUnary, kUnaryOps);
-    if (i >= 0) return d.simd->unary[f][i];
+    if (i >= 0) loop = d.simd->unary[f][i];
   } else if (arity == 2) {
     int i = index_of(op, kBinary, kBinaryOps);
-    if (i >= 0) return d.simd->binary[f][i];
+    if (i >= 0) loop = d.simd->binary[f][i];
     i = index_of(op, kCompare, kCompareOps);
-    if (i >= 0) return d.simd->compare[f][i];
+    if (i >= 0) loop = d.simd->compare[f][i];
   }
+  if (loop) return loop;
   return libm_loop(op, f == kF64 ? DType::F64 : DType::F32);
 }
 
@@ -191,6 +193,12 @@ bool transcendental(const char* op) {
   return index_of(op, cheap, int(sizeof cheap / sizeof *cheap)) < 0;
 }
 
+/* Composites: their operands arrive as the user gave them, not broadcast. */
+bool whole(const char* op) {
+  static const char* const ops[] = {"remainder", "hypot", "logaddexp"};
+  return index_of(op, ops, 3) >= 0;
+}
+
 template <int Arity>
 vd_status make(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
   if (!arity(call, Arity, 1))
@@ -198,6 +206,8 @@ vd_status make(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel, 
                 call.n_inputs, call.n_outputs);
   DType t = in_type(call, 0);
   if (Arity == 2 && in_type(call, 1) != t) return unsupported(call, err, "inputs differ in dtype");
+  if (Arity == 2 && whole(call.op) && !sdk::same_shape(call.inputs[0], call.inputs[1]))
+    return unsupported(call, err, "its inputs differ in shape");
   const char* op = call.op;
   if (std::strncmp(op, "gelu", 4) == 0 &&
       std::strcmp(sdk::attr_str(call, "approximate", "none"), "tanh") == 0)
@@ -242,11 +252,8 @@ void add_elementwise(sdk::Table<Make>& table) {
   for (const char* op : kBinary)
     if (std::strcmp(op, "gelu_tanh_backward") != 0) table.add(op, make<2>);
   for (const char* op : kCompare) table.add(op, make<2>);
-  for (const char* op : {"tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh",
-                         "erfc", "isnan", "bitwise_not"})
-    table.add(op, make<1>);
-  for (const char* op : {"pow", "fmod", "atan2", "bitwise_and", "bitwise_or", "bitwise_xor",
-                         "shift_left", "shift_right"})
+  for (const char* op : {"isnan", "bitwise_not"}) table.add(op, make<1>);
+  for (const char* op : {"bitwise_and", "bitwise_or", "bitwise_xor", "shift_left", "shift_right"})
     table.add(op, make<2>);
   table.add("where", make_where);
 }

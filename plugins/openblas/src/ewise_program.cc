@@ -46,7 +46,7 @@ OpInfo info_of(const Simd* simd, Float f, const std::string& op) {
   } else if (int i = index_of(kEwise, op); i >= 0) {
     const bool one = i == k_e_not || i == k_e_round_bf16 || i == k_e_round_f16;
     const bool three = i == k_e_where || i == k_e_fma || i == k_e_fms || i == k_e_fnma;
-    info = {simd->ewise[f][i], one ? 1 : three ? 3 : 2, i == k_e_pow || i == k_e_fmod ? 16 : 0.5};
+    info = {simd->ewise[f][i], one ? 1 : three ? 3 : 2, 0.5};
   }
   return info;
 }

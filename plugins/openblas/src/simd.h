@@ -16,17 +16,19 @@ using Loop = void (*)(void* out, const void* const* in, int64_t n);
 #define VOB_UNARY_OPS(X)                                                                  \
   X(neg) X(abs) X(sign) X(floor) X(ceil) X(round) X(trunc) X(sqrt) X(exp) X(expm1) X(log) \
   X(log1p) X(sin) X(cos) X(tanh) X(erf) X(relu) X(sigmoid) X(silu) X(gelu) X(gelu_tanh)   \
-  X(rsqrt) X(reciprocal) X(square) X(exp2) X(log2) X(log10)
+  X(rsqrt) X(reciprocal) X(square) X(exp2) X(log2) X(log10) X(tan) X(asin) X(acos) X(atan)  \
+  X(sinh) X(cosh) X(asinh) X(acosh) X(atanh) X(erfc) X(erfinv) X(lgamma) X(digamma) X(i0) X(i1)
 #define VOB_BINARY_OPS(X)                                                                \
   X(add) X(sub) X(mul) X(div) X(maximum) X(minimum) X(relu_backward) X(sigmoid_backward) \
-  X(tanh_backward) X(silu_backward) X(gelu_backward) X(gelu_tanh_backward)
+  X(tanh_backward) X(silu_backward) X(gelu_backward) X(gelu_tanh_backward) X(pow) X(fmod) \
+  X(remainder) X(atan2) X(hypot) X(logaddexp)
 #define VOB_COMPARE_OPS(X) \
   X(eq) X(ne) X(lt) X(le) X(gt) X(ge)
 
 /* What element-wise programs have besides; truth is 0 or 1 there.  In simd/ewise.cc. */
 #define VOB_EWISE_OPS(X)                                                                 \
   X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(and) X(or) X(not) X(where) X(fma) X(fms) X(fnma) \
-  X(round_bf16) X(round_f16) X(pow) X(fmod)
+  X(round_bf16) X(round_f16)
 /* clang-format on */
 
 #define VOB_ENUM(name) k_##name,
@@ -54,7 +56,7 @@ struct AttentionLoops;
 struct QuantLoops;
 
 struct Simd {
-  Loop unary[2][kUnaryOps];
+  Loop unary[2][kUnaryOps];  // some only for float32: the others are nullptr
   Loop binary[2][kBinaryOps];
   Loop compare[2][kCompareOps];  // to bool
   Loop ewise[2][kEwiseOps];

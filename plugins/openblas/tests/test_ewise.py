@@ -296,7 +296,7 @@ def test_a_product_joins_its_sum_only_where_nobody_else_reads_it(simd_device):
 def test_find_refuses(blas):
     x = values((4,), F4, 1)
     cases = [
-        ("tan 0", [1], [x], UNSUPPORTED, "no instruction tan"),
+        ("conj 0", [1], [x], UNSUPPORTED, "no instruction conj"),
         ("add 0", [1], [x], INVALID, "add takes 2 registers, not 1"),
         ("neg 1", [1], [x], INVALID, "reads register 1 of 1"),
         ("neg x", [1], [x], INVALID, "reads register x"),

@@ -197,6 +197,9 @@ def ops(
         bool, typer.Option("--primitives", help="Only the ops that every backend must have.")
     ] = False,
     device: Device = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="The table of all ops and devices, as docs/ops.md.")
+    ] = False,
 ) -> None:
     """List the ops, and who computes them on a device.
 
@@ -210,4 +213,4 @@ def ops(
     """
     from .ops import ops
 
-    ops(name, primitives, device)
+    ops(name, primitives, device, markdown)

@@ -5,27 +5,27 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
-import numpy as np
-
 from .. import ops as _ops  # noqa: F401  (their definitions fill the registry)
-from ..dtypes import float32
 from ..engine import dispatch
 from ..engine.fallback import fallback_policy
 from ..engine.trace import Trace
 from ..errors import ConfigError, UnsupportedError
 from ..schema import PRIMITIVE, REGISTRY, VIEW, OpDef
+from .op_calls import calls
 from .options import open_device
 
-NATIVE, PLUGIN, HOST, DECOMPOSED, VIEWED, MISSING = (
-    *("native", "kernel plugin", "by NumPy", "decomposed", "view", "missing"),
+NATIVE, PLUGIN, DECOMPOSED, VIEWED, MISSING = (
+    *("native", "kernel plugin", "decomposed", "view", "missing"),
 )
 
 
-def ops(name: str | None, primitives: bool, device: str | None) -> None:
+def ops(name: str | None, primitives: bool, device: str | None, as_markdown: bool = False) -> None:
     """Print the table, or the documentation of one op."""
+    if as_markdown:
+        print(markdown([device] if device is not None else ["numpy", "openblas"]), end="")
+        return
     if name is not None and name not in REGISTRY:
         close = difflib.get_close_matches(name, REGISTRY, n=1)
         hint = f", did you mean {close[0]!r}?" if close else "."
@@ -42,17 +42,45 @@ def ops(name: str | None, primitives: bool, device: str | None) -> None:
         print(f"{definition.name:<{width}}  {definition.kind:<9}  {who}{summary}".rstrip())
 
 
+_PAGE = """# Who computes what
+
+Made by `vidya ops --markdown`: every op in float32. *native*: the device's own kernel.
+*kernel plugin*: a Python kernel that a plugin registered. *decomposed*: other ops on the same
+device, chains of element-wise ones as one kernel where it has `ewise`. *view*: nothing is computed.
+*missing*: the fallback policy decides. What each op means to a kernel is in
+[kernels.md](kernels.md). Gradients: the op's own, through its decomposition, or none.
+
+"""
+
+
+def markdown(devices: list[str]) -> str:
+    """The table op x device as a page."""
+    found = {name: providers(open_device(name)) for name in devices}
+    lines = [
+        f"| op | kind | gradient | {' | '.join(devices)} |",
+        "|---|---|---|" + "---|" * len(devices),
+    ]
+    for definition in sorted(REGISTRY.values(), key=lambda d: d.name):
+        who = " | ".join(found[d].get(definition.name, "not tried") for d in devices)
+        lines.append(
+            f"| `{definition.name}` | {definition.kind} | {_gradient(definition)} | {who} |"
+        )
+    return _PAGE + "\n".join(lines) + "\n"
+
+
+def _gradient(definition: OpDef) -> str:
+    if not definition.differentiable:
+        return "none"
+    return "its own" if definition.pullback_function is not None else "decomposed"
+
+
 def explain(definition: OpDef, provider: str | None) -> None:
     """Signature, documentation, kind and gradient of one op."""
     signature = str(definition.signature).replace("'", "")
     print(f"{definition.name}{signature}\n\n{definition.doc}\n")
     print(f"kind: {definition.kind}")
-    if not definition.differentiable:
-        print("gradient: none")
-    elif definition.pullback_function is not None:
-        print("gradient: its own")
-    else:
-        print("gradient: through its decomposition")
+    gradient = _gradient(definition)
+    print(f"gradient: {'through its decomposition' if gradient == 'decomposed' else gradient}")
     if provider is not None:
         print(f"on this device: {provider}")
 
@@ -68,7 +96,7 @@ def providers(device: Any) -> dict[str, str]:
         found.setdefault(definition.name, _provider(definition, trace))
 
     with fallback_policy("error"), _observing(observe):
-        for name, run in _calls(device).items():
+        for name, run in calls(device).items():
             try:
                 run()
             except UnsupportedError:
@@ -76,62 +104,15 @@ def providers(device: Any) -> dict[str, str]:
     return found
 
 
-def _calls(device: Any) -> dict[str, Callable[[], Any]]:
-    """Something to run for each op: the test cases, and what has no oracle."""
-    import vidya
-    from vidya.optim import SGD, AdamW
-    from vidya.testing.cases import CASES
-
-    def train(optimizer: type, **settings: float) -> None:
-        weight = vidya.ones(4, device=device, requires_grad=True)
-        weight.grad = vidya.ones(4, device=device)
-        optimizer([weight], **settings).step()
-
-    calls: dict[str, Callable[[], Any]] = {
-        name: partial(_run, c, device) for name, c in CASES.items()
-    }
-    return calls | {
-        "empty": lambda: vidya.empty(4, device=device),
-        "uniform": lambda: vidya.rand(4, device=device),
-        "normal": lambda: vidya.randn(4, device=device),
-        "random_bits": lambda: vidya.randint(9, size=4, device=device),
-        "adamw_step_": lambda: train(AdamW),
-        "sgd_step_": lambda: train(SGD, momentum=0.9),
-    }
-
-
 def _provider(definition: OpDef, trace: Trace) -> str:
     own = [node for node in trace.nodes if node.op == definition.name]
-    if any(node.function is not None for node in own):  # HOST: on the device's own memory
-        return PLUGIN if definition.name in trace.device.kernels.python else HOST
+    if any(node.function is not None for node in own):
+        return PLUGIN
     if own:
         return NATIVE
     if not trace.nodes or definition.kind == VIEW:
         return VIEWED
     return DECOMPOSED
-
-
-def _run(case: Any, device: Any) -> None:
-    """The first sample of a case, forward and, where it has one, backward."""
-    import vidya
-    from vidya.testing.case import tree_map
-    from vidya.testing.checks import samples_of
-
-    kind = float32 if float32 in case.dtypes() else case.dtypes()[0]
-    sample = samples_of(case, kind)[0]
-
-    def place(array: np.ndarray) -> Any:
-        tensor = vidya.tensor(array, device=device)
-        wanted = case.grad and sample.grad and tensor.dtype.is_floating_point
-        return tensor.requires_grad_() if wanted else tensor
-
-    args, kwargs = tree_map(place, sample.args), tree_map(place, sample.kwargs)
-    with vidya.no_grad():  # what is differentiated through its body is one call here
-        case.function()(*args, **kwargs)
-    result = case.function()(*args, **kwargs)
-    for part in result if isinstance(result, tuple) else (result,):
-        if part.requires_grad:
-            part.sum().backward(retain_graph=True)
 
 
 @contextmanager

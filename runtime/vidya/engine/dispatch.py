@@ -22,6 +22,10 @@ from .trace import PREFERRED, NoKernel, Trace, recording, type_of
 # Called with each op and how it was lowered, whenever a plan is made: for tools that explain.
 observers: list[Callable[[schema.OpDef, Trace], None]] = []
 
+# Called with the trace of an eager op of several kernels and what it returns, to make fewer of
+# them.  The compiler, a floor above, puts its fusion here.
+finishers: list[Callable[[Trace, list], Any]] = []
+
 
 def resolve(op: Any, values: tuple) -> _core.Plan:
     """The plan for calling `op` with arguments like these."""
@@ -54,6 +58,10 @@ def resolve(op: Any, values: tuple) -> _core.Plan:
             observe(definition, trace)
         if anomaly.enabled and not trace.mutated:
             anomaly.watch(definition, trace, out)
+        elif len(trace.nodes) > 1 and not trace.mutated:  # in place: the order of writes counts
+            outs = list(out) if isinstance(out, tuple) else [out]
+            for finish in finishers:
+                finish(trace, [t for t in outs if t is not None])
         return build(trace, out)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..schema import op
 from .elementwise import erf, maximum, where
 from .rules import as_floating
+from .slopes import softplus_backward
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -113,4 +114,4 @@ def softplus(x: Tensor, beta=1.0, threshold=20.0) -> Tensor:
 
 @softplus.pullback
 def _(ctx, x, beta, threshold):
-    return lambda g: where(x * beta > threshold, g, g * sigmoid(x * beta))
+    return lambda g: softplus_backward(g, x, beta, threshold)

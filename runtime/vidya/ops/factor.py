@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import dtypes
-from ..engine import host
+from ..engine.dispatch import emit_primitive
 from ..errors import UnsupportedError
 from ..schema import PRIMITIVE, op
 from .create import count_like
@@ -59,7 +59,7 @@ def cholesky(a: Tensor) -> Tensor:
     ValueError when run, if a is not positive definite.
     """
     matrix("cholesky", a, square=True)
-    return host.emit("cholesky", [a], [(tuple(a.shape), a.dtype)], {})[0]
+    return emit_primitive("cholesky", [a], [(tuple(a.shape), a.dtype)], {})[0]
 
 
 @cholesky.pullback(saves="out")
@@ -87,7 +87,7 @@ def qr(a: Tensor, complete=False) -> tuple[Tensor, Tensor]:
     *lead, m, n = a.shape
     k = m if complete else min(m, n)
     return tuple(
-        host.emit(
+        emit_primitive(
             "qr", [a], [((*lead, m, k), a.dtype), ((*lead, k, n), a.dtype)], {"complete": complete}
         )
     )
@@ -140,7 +140,7 @@ def svd(a: Tensor, full_matrices=False) -> tuple[Tensor, Tensor, Tensor]:
     outputs: list[Any] = [
         ((*lead, m, u), a.dtype), ((*lead, k), a.dtype.to_real()), ((*lead, v, n), a.dtype),
     ]  # fmt: skip
-    return tuple(host.emit("svd", [a], outputs, {"full_matrices": bool(full_matrices)}))
+    return tuple(emit_primitive("svd", [a], outputs, {"full_matrices": bool(full_matrices)}))
 
 
 @svd.pullback(saves="a out")
@@ -175,6 +175,21 @@ def _(ctx, a, full_matrices):
     return back
 
 
+@op("svdvals")
+def svdvals(a: Tensor) -> Tensor:
+    """The singular values [..., K] of a [..., M, N], falling; K = min(M, N)."""
+    return svd(a, False)[1]
+
+
+@svdvals.pullback(saves="a")
+def _(ctx, a):
+    def back(g):
+        u, _, vh = svd(a, False)
+        return (u * g.unsqueeze(-2).to(u.dtype)) @ vh
+
+    return back
+
+
 @op("eigh", PRIMITIVE)
 def eigh(a: Tensor, upper=False) -> tuple[Tensor, Tensor]:
     """(values [..., N] rising and real, vectors [..., N, N]) of a Hermitian a [..., N, N].
@@ -183,7 +198,7 @@ def eigh(a: Tensor, upper=False) -> tuple[Tensor, Tensor]:
     """
     matrix("eigh", a, square=True)
     outputs: list[Any] = [(tuple(a.shape[:-1]), a.dtype.to_real()), (tuple(a.shape), a.dtype)]
-    return tuple(host.emit("eigh", [a], outputs, {"upper": bool(upper)}))
+    return tuple(emit_primitive("eigh", [a], outputs, {"upper": bool(upper)}))
 
 
 @eigh.pullback(saves="out")
@@ -200,5 +215,20 @@ def _(ctx, a, upper):
             turned = where(one == 1, 0.0, (adjoint(v) @ gv) / where(one == 1, 1.0, gap))
             middle = turned if middle is None else middle + turned
         return v @ middle @ adjoint(v)
+
+    return back
+
+
+@op("eigvalsh")
+def eigvalsh(a: Tensor, upper=False) -> Tensor:
+    """The eigenvalues [..., N] of a Hermitian a [..., N, N], rising. Only one triangle counts."""
+    return eigh(a, upper)[0]
+
+
+@eigvalsh.pullback(saves="a")
+def _(ctx, a, upper):
+    def back(g):
+        v = eigh(a, upper)[1]
+        return (v * g.unsqueeze(-2).to(v.dtype)) @ adjoint(v)
 
     return back

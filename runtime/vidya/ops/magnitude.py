@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..dtypes import FLOAT, as_dtype
 from ..schema import op
 from .elementwise import abs, where
-from .factor import svd
+from .factor import svdvals
 from .pointwise import sgn
 from .reduce import amax, amin, keep, sum
 from .rules import wrap_dim, wrap_dims
@@ -97,7 +97,7 @@ def matrix_norm(
         sums = _vector_norm(x, 1.0, added, True)
         out = amax(sums, kept, True) if ord > 0 else amin(sums, kept, True)
     elif ord in (2, -2, "nuc"):
-        values = svd(x.movedim((row, column), (-2, -1)), False)[1]
+        values = svdvals(x.movedim((row, column), (-2, -1)))
         out = values.sum(-1) if ord == "nuc" else values.amax(-1) if ord > 0 else values.amin(-1)
         for d in sorted((row, column)):
             out = out.unsqueeze(d)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..dtypes import FLOAT
 from ..schema import op
 from .elementwise import cast, clamp, needs, where
+from .slopes import elu_backward, hardswish_backward, leaky_relu_backward
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -33,7 +34,7 @@ def elu(x: Tensor, alpha=1.0) -> Tensor:
 
 @elu.pullback
 def _(ctx, x, alpha):
-    return lambda g: g * where(x > 0, 1.0, alpha * clamp(x, None, 0.0).exp())
+    return lambda g: elu_backward(g, x, alpha)
 
 
 @op("celu")
@@ -75,7 +76,7 @@ def leaky_relu(x: Tensor, negative_slope=0.01) -> Tensor:
 
 @leaky_relu.pullback
 def _(ctx, x, negative_slope):
-    return lambda g: where(x > 0, g, g * negative_slope)
+    return lambda g: leaky_relu_backward(g, x, negative_slope)
 
 
 @op("prelu")
@@ -136,7 +137,7 @@ def hardswish(x: Tensor) -> Tensor:
 
 @hardswish.pullback
 def _(ctx, x):
-    return lambda g: where(x <= -3, 0.0, where(x < 3, g * (x / 3 + 0.5), g))
+    return lambda g: hardswish_backward(g, x)
 
 
 @op("hardshrink")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..schema import op
-from .activation import sigmoid, softplus
+from .activation import softplus
 from .elementwise import abs, minimum, needs
+from .slopes import logsigmoid_backward, mish_backward
 from .softmax import softmax
 
 if TYPE_CHECKING:
@@ -24,11 +25,7 @@ def mish(x: Tensor) -> Tensor:
 
 @mish.pullback
 def _(ctx, x):
-    def back(g):
-        t = softplus(x).tanh()
-        return g * (t + x * sigmoid(x) * (1 - t * t))
-
-    return back
+    return lambda g: mish_backward(g, x)
 
 
 @op("logsigmoid")
@@ -40,7 +37,7 @@ def logsigmoid(x: Tensor) -> Tensor:
 
 @logsigmoid.pullback
 def _(ctx, x):
-    return lambda g: g * sigmoid(-x)
+    return lambda g: logsigmoid_backward(g, x)
 
 
 @op("softsign", fusable=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..engine import host
+from ..engine.dispatch import emit_primitive
 from ..errors import UnsupportedError
 from ..schema import PRIMITIVE, op
 from .elementwise import where
@@ -30,7 +30,7 @@ def solve(a: Tensor, b: Tensor) -> Tensor:
     """x with a x = b. a [..., N, N], b [..., N, K]. ValueError when run, if a is singular."""
     a, b = promote(a, b)
     _system("solve", a, b)
-    return host.emit("solve", [a, b], [(tuple(b.shape), b.dtype)], {})[0]
+    return emit_primitive("solve", [a, b], [(tuple(b.shape), b.dtype)], {})[0]
 
 
 @solve.pullback(saves="a out")
@@ -48,7 +48,7 @@ def solve_triangular(a: Tensor, b: Tensor, upper, unit=False) -> Tensor:
     a, b = promote(a, b)
     _system("solve_triangular", a, b)
     attrs = {"upper": bool(upper), "unit": bool(unit)}
-    return host.emit("solve_triangular", [a, b], [(tuple(b.shape), b.dtype)], attrs)[0]
+    return emit_primitive("solve_triangular", [a, b], [(tuple(b.shape), b.dtype)], attrs)[0]
 
 
 @solve_triangular.pullback(saves="a out")
@@ -68,7 +68,7 @@ def slogdet(a: Tensor) -> tuple[Tensor, Tensor]:
     matrix("slogdet", a, square=True)
     lead = tuple(a.shape[:-2])
     outputs: list[Any] = [(lead, a.dtype), (lead, a.dtype.to_real())]
-    return tuple(host.emit("slogdet", [a], outputs, {}))
+    return tuple(emit_primitive("slogdet", [a], outputs, {}))
 
 
 @slogdet.pullback(saves="a")

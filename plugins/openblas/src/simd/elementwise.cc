@@ -133,6 +133,17 @@ void cos64(void* out, const void* const* in, int64_t n) {
     static_cast<double*>(out)[i] = __builtin_cos(static_cast<const double*>(in[0])[i]);
 }
 
+void pow64(void* out, const void* const* in, int64_t n) {
+  double* y = static_cast<double*>(out);
+  const double *p = static_cast<const double*>(in[0]), *q = static_cast<const double*>(in[1]);
+  for (int64_t i = 0; i < n; ++i) y[i] = q[i] == 2 ? p[i] * p[i] : __builtin_pow(p[i], q[i]);
+}
+void fmod64(void* out, const void* const* in, int64_t n) {
+  double* y = static_cast<double*>(out);
+  const double *p = static_cast<const double*>(in[0]), *q = static_cast<const double*>(in[1]);
+  for (int64_t i = 0; i < n; ++i) y[i] = __builtin_fmod(p[i], q[i]);
+}
+
 BINARY(add, a + b)
 BINARY(sub, a - b)
 BINARY(mul, a* b)
@@ -186,8 +197,14 @@ void fill_elementwise(Simd& s) {
   s.unary[kF64][k_sin] = sin64, s.unary[kF64][k_cos] = cos64;
 #define SET(name) \
   s.binary[kF32][k_##name] = b_##name<float>, s.binary[kF64][k_##name] = b_##name<double>;
-  VOB_BINARY_OPS(SET)
+  // clang-format off
+  SET(add) SET(sub) SET(mul) SET(div) SET(maximum) SET(minimum) SET(relu_backward)
+  SET(sigmoid_backward) SET(tanh_backward) SET(silu_backward) SET(gelu_backward)
+  SET(gelu_tanh_backward)
+  // clang-format on
 #undef SET
+          s.binary[kF64][k_pow] = pow64,
+          s.binary[kF64][k_fmod] = fmod64;
 #define SET(name) \
   s.compare[kF32][k_##name] = c_##name<float>, s.compare[kF64][k_##name] = c_##name<double>;
   VOB_COMPARE_OPS(SET)

@@ -65,37 +65,6 @@ inline float to_f16(float x) {
 LOOP(round_bf16, T(to_bf16(float(p[i]))))
 LOOP(round_f16, T(to_f16(float(p[i]))))
 
-inline float pow_of(float a, float b) { return __builtin_powf(a, b); }
-inline double pow_of(double a, double b) { return __builtin_pow(a, b); }
-inline float fmod_of(float a, float b) { return __builtin_fmodf(a, b); }
-inline double fmod_of(double a, double b) { return __builtin_fmod(a, b); }
-inline float sqrt_of(float x) { return __builtin_sqrtf(x); }
-inline double sqrt_of(double x) { return __builtin_sqrt(x); }
-
-/* Exponents are mostly one small number for all. */
-template <class T>
-void e_pow(void* out, const void* const* in, int64_t n) {
-  if (n <= 0) return;
-  T* y = static_cast<T*>(out);
-  const T *p = static_cast<const T*>(in[0]), *q = static_cast<const T*>(in[1]);
-  const T b = q[0];
-  int differ = 0;
-  for (int64_t i = 0; i < n; ++i) differ |= !(q[i] == b);
-  if (!differ && b == T(2)) {
-    VOB_EACH y[i] = p[i] * p[i];
-  } else if (!differ && b == T(3)) {
-    VOB_EACH y[i] = p[i] * p[i] * p[i];
-  } else if (!differ && b == T(-1)) {
-    VOB_EACH y[i] = T(1) / p[i];
-  } else if (!differ && b == T(0.5)) {  // -0 gives 0, and -inf gives inf
-    VOB_EACH y[i] =
-        p[i] < -T(3.4028234663852886e38) && p[i] * T(0.5) == p[i] ? -p[i] : sqrt_of(p[i]) + T(0);
-  } else {
-    VOB_EACH y[i] = pow_of(p[i], q[i]);
-  }
-}
-LOOP(fmod, fmod_of(p[i], q[i]))
-
 }  // namespace
 
 void fill_ewise(Simd& s) {

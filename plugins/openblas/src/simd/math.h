@@ -180,27 +180,39 @@ static inline float tanh(float x) {
   return bits<float>(bits<uint32_t>(t) | sign);
 }
 
-/* sin (quadrant 0) or cos (quadrant 1) of x, by a reduction in double: good to |x| = 2^28. */
+/* Up to here the reduction in double is good; sincos gives sin (quadrant 0) or cos (1). */
 constexpr float kTrigLimit = 268435456.f;
-static inline float sincos(float x, int quadrant) {
+/* sin and cos of the part of x beyond the nearest multiple of a right angle, whose number is
+ * given back. */
+static inline int64_t turn(float x, double& s, double& c) {
   double n = double(x) * 0.63661977236758134 + kRound64;
-  int64_t q = bits<int64_t>(n) + quadrant;
+  int64_t q = bits<int64_t>(n);
   n -= kRound64;
   double r = double(x) - n * 1.5707963267948966;
   r -= n * 6.123233995736766e-17;
   double z = r * r;
-  double s = 2.7182371897685246e-06;
+  s = 2.7182371897685246e-06;
   s = s * z + -0.0001983932712540139;
   s = s * z + 0.008333329362235685;
   s = s * z + -0.16666666641425987;
   s = s * z * r + r;
-  double c = -2.7209546685166984e-07;
+  c = -2.7209546685166984e-07;
   c = c * z + 2.4799511747920886e-05;
   c = c * z + -0.0013888883722547982;
   c = c * z + 0.04166666662247593;
   c = c * z * z + (1.0 - 0.5 * z);
+  return q;
+}
+static inline float sincos(float x, int quadrant) {
+  double s, c;
+  int64_t q = turn(x, s, c) + quadrant;
   double y = (q & 1) ? c : s;
   return float((q & 2) ? -y : y);
+}
+static inline float tan(float x) {
+  double s, c;
+  const bool odd = turn(x, s, c) & 1;
+  return float((odd ? -c : s) / (odd ? s : c));
 }
 
 static inline float erf(float x) {

@@ -82,6 +82,7 @@ const Simd* VOB_NAME(VOB_ISA)() {
   static const Simd table = [] {
     Simd s{};
     VOB_ISA::fill_elementwise(s);
+    VOB_ISA::fill_smooth(s);
     VOB_ISA::fill_ewise(s);
     VOB_ISA::fill_rope(s);
     VOB_ISA::fill_convert(s);

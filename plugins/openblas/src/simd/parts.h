@@ -8,6 +8,7 @@ namespace vob {
 namespace VOB_ISA {
 
 void fill_elementwise(Simd&);
+void fill_smooth(Simd&);
 void fill_ewise(Simd&);
 void fill_rope(Simd&);
 void fill_convert(Simd&);

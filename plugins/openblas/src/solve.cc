@@ -1,0 +1,104 @@
+// Linear systems and determinants of batches of matrices, by LAPACK's LU.
+//
+// LAPACK reads our a as its transpose, so a x = b is its system with the transposed matrix.
+#include <cmath>
+#include <limits>
+
+#include "matrices.h"
+
+namespace vob {
+namespace {
+
+enum { kLeft = 141, kUpper = 121, kLower = 122, kUnit = 132, kNonUnit = 131 };  // CBLAS
+
+template <class T>
+int solve(const Matrices& shape, const Lapack& lapack, const vd_call& call, int64_t i) {
+  const vd_tensor& right = call.inputs[1];
+  const int n = int(shape.n), k = int(right.shape[right.ndim - 1]);
+  if (n == 0) return 0;
+  T* mem = static_cast<T*>(
+      thread_scratch(1, (size_t(n) * n + size_t(n) * k) * sizeof(T) + size_t(n) * sizeof(int)));
+  if (!mem) return kNoMemory;
+  T *a = mem, *columns = a + int64_t(n) * n;
+  int* pivots = reinterpret_cast<int*>(columns + int64_t(n) * k);
+  std::copy_n(shape.in<T>(call, 0, i, shape.n * shape.n), int64_t(n) * n, a);
+  const auto& l = lapack.of(T{});
+  int info = 0;
+  l.getrf(&n, &n, a, &n, pivots, &info);
+  if (info) return info;
+  const T* b = shape.in<T>(call, 1, i, int64_t(n) * k);
+  T* x = shape.out<T>(call, 0, i, int64_t(n) * k);
+  if (k == 1) {
+    std::copy_n(b, n, x);
+    l.getrs("T", &n, &k, a, &n, pivots, x, &n, &info);
+    return info;
+  }
+  for (int64_t r = 0; r < n; ++r)
+    for (int64_t c = 0; c < k; ++c) columns[c * n + r] = b[r * k + c];
+  if (k) l.getrs("T", &n, &k, a, &n, pivots, columns, &n, &info);
+  for (int64_t r = 0; r < n; ++r)
+    for (int64_t c = 0; c < k; ++c) x[r * k + c] = columns[c * n + r];
+  return info;
+}
+
+/* CBLAS knows rows: no transposing, and a zero on the diagonal gives infinities. */
+template <class T>
+int solve_triangular(const Matrices& shape, const Lapack& lapack, const vd_call& call, int64_t i) {
+  const vd_tensor& right = call.inputs[1];
+  const int n = int(shape.n), k = int(right.shape[right.ndim - 1]);
+  if (n == 0 || k == 0) return 0;
+  T* x = shape.out<T>(call, 0, i, int64_t(n) * k);
+  std::copy_n(shape.in<T>(call, 1, i, int64_t(n) * k), int64_t(n) * k, x);
+  const int uplo = sdk::attr_int(call, "upper", 0) ? kUpper : kLower;
+  const int diagonal = sdk::attr_int(call, "unit", 0) ? kUnit : kNonUnit;
+  const T one(1), *a = shape.in<T>(call, 0, i, shape.n * shape.n);
+  const auto& l = lapack.of(T{});
+  if constexpr (std::is_floating_point_v<T>) {
+    l.trsm(kRowMajor, kLeft, uplo, kNoTrans, diagonal, n, k, one, a, n, x, k);
+  } else {
+    l.trsm(kRowMajor, kLeft, uplo, kNoTrans, diagonal, n, k, &one, a, n, x, k);
+  }
+  return 0;
+}
+
+template <class T>
+int slogdet(const Matrices& shape, const Lapack& lapack, const vd_call& call, int64_t i) {
+  using R = decltype(std::real(T{}));
+  const int n = int(shape.n);
+  T sign(1);
+  R log = 0;
+  int info = 0;
+  if (n) {
+    T* a = static_cast<T*>(thread_scratch(1, size_t(n) * n * sizeof(T) + size_t(n) * sizeof(int)));
+    if (!a) return kNoMemory;
+    int* pivots = reinterpret_cast<int*>(a + int64_t(n) * n);
+    std::copy_n(shape.in<T>(call, 0, i, shape.n * shape.n), int64_t(n) * n, a);
+    lapack.of(T{}).getrf(&n, &n, a, &n, pivots, &info);
+    if (info < 0) return info;
+    for (int64_t j = 0; j < n; ++j) {
+      const T d = a[j * n + j];
+      const R size = std::abs(d);
+      sign *= size == 0 ? T(0) : d / size;
+      if (pivots[j] != j + 1) sign = -sign;
+      log += std::log(size);
+    }
+    if (info > 0) sign = T(0), log = -std::numeric_limits<R>::infinity();
+  }
+  *shape.out<T>(call, 0, i, 1) = sign;
+  *shape.out<R>(call, 1, i, 1) = log;
+  return 0;
+}
+
+VOB_MATRICES(solve, 2, 1, "the matrix is singular")
+VOB_MATRICES(solve_triangular, 2, 1, "")
+VOB_MATRICES(slogdet, 1, 2, "")
+
+}  // namespace
+
+void add_solve(sdk::Table<Make>& table) {
+  table.add("solve", make_matrices<solve_kernel>);
+  table.add("solve_triangular", make_matrices<solve_triangular_kernel>);
+  table.add("slogdet", make_matrices<slogdet_kernel>);
+}
+
+}  // namespace vob
