@@ -5,49 +5,13 @@
 
 #include <algorithm>
 
+#include "ewise_convert.h"
 #include "ewise_plan.h"
 
 namespace vob {
 namespace {
 
 constexpr int64_t kStreamBytes = 24 << 20;  // results that no cache can hold until they are read
-
-/* To and from the program's type. */
-struct Conversion {
-  const Simd* simd;
-  bool wide;  // float64
-
-  DType type() const { return wide ? DType::F64 : DType::F32; }
-  void load(DType from, void* to, const void* x, int64_t n) const {
-    if (sdk::is_half(from)) {
-      alignas(64) float narrow[kEwiseBlock];
-      auto f = from == DType::BF16 ? simd->bf16_to_f32 : simd->f16_to_f32;
-      f(wide ? narrow : static_cast<float*>(to), static_cast<const uint16_t*>(x), n);
-      if (!wide) return;
-      const void* in[] = {narrow};
-      cast_loop(DType::F32, DType::F64)(to, in, n);
-    } else if (from == type()) {
-      if (to != x) std::memcpy(to, x, size_t(n * sdk::size_of(from)));
-    } else {
-      const void* in[] = {x};
-      cast_loop(from, type())(to, in, n);
-    }
-  }
-  void store(DType to, void* y, const void* x, int64_t n) const {
-    const void* in[] = {x};
-    if (sdk::is_half(to)) {
-      alignas(64) float narrow[kEwiseBlock];
-      if (wide) cast_loop(DType::F64, to)(narrow, in,
-                                          n);  // rounds to odd: the next one decides
-      auto f = to == DType::BF16 ? simd->f32_to_bf16 : simd->f32_to_f16;
-      f(static_cast<uint16_t*>(y), wide ? narrow : static_cast<const float*>(x), n);
-    } else if (to == type()) {
-      std::memcpy(y, x, size_t(n * sdk::size_of(to)));
-    } else {
-      cast_loop(type(), to)(y, in, n);
-    }
-  }
-};
 
 template <class T>
 void fill(T* y, T x, int64_t n) {
@@ -61,9 +25,31 @@ class Ewise final : public Kernel {
         p_(std::move(plan)),
         conversion_{d.simd, p_.wide} {}
 
-  vd_status run(Device& d, const vd_call& call, vd_err*) override {
-    if (p_.n == 0) return VD_OK;
+  vd_status run(Device& d, const vd_call& call, vd_err* err) override {
+    double* partial = nullptr;
+    if (!p_.sums.empty()) {
+      const size_t size = size_t(p_.cells()) * p_.sums.size() * sizeof(double);
+      partial = static_cast<double*>(d.scratch.get(size + 64));
+      if (!partial) return fail(err, VD_OOM, "%s: no memory for %zu bytes of sums", call.op, size);
+      std::memset(partial, 0, size);
+    }
+    compute(d, call, partial);
+    for (size_t i = 0; i < p_.sums.size(); ++i) add_up(call, i, partial + int64_t(i) * p_.cells());
+    return VD_OK;
+  }
+
+ private:
+  struct Operands {
+    double* partial;
+    const char* in[kEwiseRegisters];
+    char* out[kEwiseRegisters];
+    bool direct[kEwiseRegisters], stream[kEwiseRegisters];
+  };
+
+  void compute(Device& d, const vd_call& call, double* partial) const {
+    if (p_.n == 0) return;
     Operands a;
+    a.partial = partial;
     for (int i = 0; i < p_.program.n_inputs; ++i)
       a.in[i] = static_cast<const char*>(sdk::data(call.inputs[i]));
     for (size_t o = 0; o < p_.outputs.size(); ++o) {
@@ -78,16 +64,39 @@ class Ewise final : public Kernel {
       }
       if (a.stream[o]) a.direct[o] = false;
     }
-    d.pool.ranges(p_.n, p_.cost, p_.block, [&](int64_t b, int64_t e) { range(a, b, e); });
-    return VD_OK;
+    d.pool.ranges(p_.n, p_.cost, p_.align, [&](int64_t b, int64_t e) { range(a, b, e); });
   }
 
- private:
-  struct Operands {
-    const char* in[kEwiseRegisters];
-    char* out[kEwiseRegisters];
-    bool direct[kEwiseRegisters], stream[kEwiseRegisters];
-  };
+  /* The cells of each sum together, into the tensor. */
+  void add_up(const vd_call& call, size_t i, const double* cells) const {
+    const int o = int(p_.outputs.size() + i);
+    const int64_t rows = sdk::numel(call.outputs[o]), each = p_.cells_each();
+    for (int64_t r = 0; r < rows; ++r) {
+      const double total = each == 1 ? cells[r] : conversion_.simd->sum64(cells + r * each, each);
+      if (p_.wide)
+        out_ptr<double>(call, o)[r] = total;
+      else
+        out_ptr<float>(call, o)[r] = float(total);
+    }
+  }
+
+  /* Adds n elements of every sum's register, which are element `at` and on of the whole. */
+  void add_part(const Operands& a, const void* const* reg, int64_t at, int64_t n) const {
+    for (size_t i = 0; i < p_.sums.size(); ++i) {
+      double* cells = a.partial + int64_t(i) * p_.cells();
+      const char* x = static_cast<const char*>(reg[p_.sums[i]]);
+      for (int64_t done = 0; done < n;) {
+        const int64_t row = (at + done) / p_.length, column = (at + done) % p_.length;
+        const int64_t c = column / p_.cell, end = std::min((c + 1) * p_.cell, p_.length);
+        const int64_t m = std::min(end - column, n - done);
+        const char* p = x + done * p_.bytes;
+        cells[row * p_.cells_each() + c] +=
+            p_.wide ? conversion_.simd->sum64(reinterpret_cast<const double*>(p), m)
+                    : conversion_.simd->sum32(reinterpret_cast<const float*>(p), m);
+        done += m;
+      }
+    }
+  }
 
   void gathered(const EwiseInput& x, const Layout& l, const char* base, int64_t at, int64_t n,
                 void* to) const {
@@ -183,6 +192,7 @@ class Ewise final : public Kernel {
         const void* in[] = {reg[s.in[0]], reg[s.in[1]], reg[s.in[2]]};
         s.loop(slot[s.out], in, n);
       }
+      if (a.partial) add_part(a, reg, at, n);
       for (size_t o = 0; o < p_.outputs.size(); ++o) {
         const EwiseOutput& y = p_.outputs[o];
         if (a.direct[o]) continue;
@@ -216,11 +226,25 @@ bool narrow(DType t) {
          t == DType::I8 || t == DType::U16 || t == DType::I16;
 }
 
+/* The tensor whose shape the element-wise values have. */
+const vd_tensor& shaped(const vd_call& call, int sums) {
+  if (call.n_outputs > sums) return call.outputs[0];
+  for (int i = 0; i < call.n_inputs; ++i)
+    if (!sdk::scalar(call.inputs[i])) return call.inputs[i];
+  return call.outputs[0];
+}
+
 }  // namespace
 
 vd_status make_ewise(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
   if (call.n_outputs < 1 || call.n_outputs > kEwiseRegisters || call.n_inputs > kEwiseRegisters)
     return fail(err, VD_UNSUPPORTED, "ewise takes 1 to %d inputs and outputs", kEwiseRegisters);
+  const int sums = int(sdk::attr_int(call, "sums", 0));
+  const int64_t length = sdk::attr_int(call, "length", 1);
+  if (sums < 0 || sums > call.n_outputs || length < 1)
+    return fail(err, VD_INVALID, "ewise_sums: %d sums of %lld elements in %d outputs", sums,
+                (long long)length, call.n_outputs);
+  const vd_tensor& like = shaped(call, sums);
   bool wide = false;
   for (int i = 0; i < call.n_inputs; ++i) {
     const DType t = in_type(call, i);
@@ -228,7 +252,7 @@ vd_status make_ewise(Device& d, const vd_call& call, std::unique_ptr<Kernel>& ke
     if (t != DType::F64 && !narrow(t))
       return fail(err, VD_UNSUPPORTED, "ewise computes in float32, which cannot hold %s",
                   sdk::name_of(t));
-    if (!sdk::scalar(call.inputs[i]) && !sdk::same_shape(call.inputs[i], call.outputs[0]))
+    if (!sdk::scalar(call.inputs[i]) && !sdk::same_shape(call.inputs[i], like))
       return fail(err, VD_INVALID, "ewise: input %d does not have the output's shape", i);
   }
   for (int o = 0; o < call.n_outputs; ++o) {
@@ -236,21 +260,33 @@ vd_status make_ewise(Device& d, const vd_call& call, std::unique_ptr<Kernel>& ke
     wide |= t == DType::F64;
     if (!sdk::is_float(t) && t != DType::Bool)
       return fail(err, VD_UNSUPPORTED, "ewise gives floats and bool, not %s", sdk::name_of(t));
-    if (!sdk::same_shape(call.outputs[o], call.outputs[0]))
-      return fail(err, VD_INVALID, "ewise: output %d has another shape than output 0", o);
+    if (o < call.n_outputs - sums) {
+      if (!sdk::same_shape(call.outputs[o], like))
+        return fail(err, VD_INVALID, "ewise: output %d has another shape than output 0", o);
+    } else if (sdk::numel(call.outputs[o]) * length != sdk::numel(like)) {
+      return fail(err, VD_INVALID, "ewise_sums: output %d is no sum of %lld elements each", o,
+                  (long long)length);
+    }
   }
+  for (int o = call.n_outputs - sums; o < call.n_outputs; ++o)
+    if (out_type(call, o) != (wide ? DType::F64 : DType::F32))
+      return fail(err, VD_UNSUPPORTED,
+                  "ewise_sums gives sums in float32, or float64 if it has any");
   EwiseProgram program;
   if (vd_status s = parse_ewise(d.simd, wide ? kF64 : kF32, call, program, err)) return s;
   if (program.n_registers > kEwiseRegisters)
     return fail(err, VD_UNSUPPORTED, "ewise: %d registers are more than %d", program.n_registers,
                 kEwiseRegisters);
-  EwisePlan plan(call, std::move(program), wide);
+  EwisePlan plan(call, std::move(program), wide, like, sums, length);
   if (!plan.fits())
     return fail(err, VD_UNSUPPORTED, "ewise: too many values live at one time: split the program");
   kernel = std::make_unique<Ewise>(d, std::move(plan));
   return VD_OK;
 }
 
-void add_ewise(sdk::Table<Make>& table) { table.add("ewise", make_ewise); }
+void add_ewise(sdk::Table<Make>& table) {
+  table.add("ewise", make_ewise);
+  table.add("ewise_sums", make_ewise);
+}
 
 }  // namespace vob

@@ -2,6 +2,7 @@
 #include "ewise_plan.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace vob {
 namespace {
@@ -12,23 +13,28 @@ constexpr int64_t kLeastBlock = 128;
 
 }  // namespace
 
-EwisePlan::EwisePlan(const vd_call& call, EwiseProgram p, bool in_double)
+EwisePlan::EwisePlan(const vd_call& call, EwiseProgram p, bool in_double, const vd_tensor& like,
+                     int n_sums, int64_t sum_length)
     : program(std::move(p)),
       wide(in_double),
-      n(sdk::numel(call.outputs[0])),
-      bytes(in_double ? 8 : 4) {
-  join(call);
+      n(sdk::numel(like)),
+      bytes(in_double ? 8 : 4),
+      length(sum_length) {
+  join(call, like);
   for (int i = 0; i < program.n_inputs; ++i) plan_input(call, i);
-  for (int o = 0; o < call.n_outputs; ++o) plan_output(call, o);
+  for (int o = 0; o < call.n_outputs - n_sums; ++o) plan_output(call, o);
+  sums.assign(program.results.end() - n_sums, program.results.end());
   assign_slots();
   choose_block();
+  align = block;
+  if (n_sums) choose_cell();
+  slot_bytes = int((block * bytes + 63) / 64 * 64) + 64;  // not all at one place in the cache
   cost = program.cost + 0.5 * double(outputs.size());
   for (const EwiseInput& x : inputs) cost += x.how == EwiseHow::Direct ? 0.25 : 0.5;
 }
 
 /* The dims of the result, merged where all inputs allow it. */
-void EwisePlan::join(const vd_call& call) {
-  const vd_tensor& y = call.outputs[0];
+void EwisePlan::join(const vd_call& call, const vd_tensor& y) {
   inputs.resize(size_t(program.n_inputs));
   auto stride = [&](int i, int k) {
     return sdk::scalar(call.inputs[i]) ? 0 : call.inputs[i].strides[k];
@@ -119,7 +125,18 @@ void EwisePlan::choose_block() {
   // whole rows, so that what repeats with them is gathered once
   period = !rows && dims > 1 && inner > 0 && inner <= block;
   if (period) block -= block % inner;
-  slot_bytes = int((block * bytes + 63) / 64 * 64) + 64;  // not all at one place in the cache
+}
+
+/* A block is whole sums, or a sum is several cells that are added up in the end. */
+void EwisePlan::choose_cell() {
+  if (length <= block) {
+    block -= block % (period ? std::lcm(length, inner) : length);
+    cell = length;
+    align = block;
+  } else {
+    cell = block;
+    align = length == n || length % block == 0 ? block : length;
+  }
 }
 
 }  // namespace vob

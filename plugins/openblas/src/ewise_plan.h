@@ -38,10 +38,12 @@ struct EwiseOutput {
 };
 
 struct EwisePlan {
-  EwisePlan(const vd_call& call, EwiseProgram program, bool wide);
+  /* `like` has the shape of all; the last `sums` outputs are sums over `length` elements each. */
+  EwisePlan(const vd_call& call, EwiseProgram program, bool wide, const vd_tensor& like, int sums,
+            int64_t length);
 
-  /* Do its registers have room? */
-  bool fits() const { return slots * slot_bytes <= kEwiseScratch; }
+  /* Do its registers have room, and blocks their place in the sums? */
+  bool fits() const { return slots * slot_bytes <= kEwiseScratch && block > 0; }
   DType type() const { return wide ? DType::F64 : DType::F32; }
   static bool reads_in_place(const EwiseInput& x) {
     return x.how == EwiseHow::Direct || (x.how == EwiseHow::Row && x.slot < 0);
@@ -56,16 +58,21 @@ struct EwisePlan {
   std::vector<EwiseOutput> outputs;
   std::vector<int> slot;  // of each register: where it is in the scratch memory
   int slots = 0, slot_bytes = 0, dims = 0;
-  int64_t size[VD_MAX_NDIM], inner = 1, block = 0;
-  bool rows = false;    // blocks end where a row ends
-  bool period = false;  // blocks are whole rows
+  int64_t size[VD_MAX_NDIM], inner = 1, block = 0, align = 0;  // threads part at multiples of align
+  bool rows = false;                                           // blocks end where a row ends
+  bool period = false;                                         // blocks are whole rows
+  std::vector<int> sums;                                       // the register of each sum
+  int64_t length = 1, cell = 0;  // of a sum, and of what is added up at a time
+  int64_t cells_each() const { return cell ? (length + cell - 1) / cell : 0; }
+  int64_t cells() const { return n / length * cells_each(); }
 
  private:
-  void join(const vd_call& call);
+  void join(const vd_call& call, const vd_tensor& like);
   void plan_input(const vd_call& call, int i);
   void plan_output(const vd_call& call, int o);
   void assign_slots();
   void choose_block();
+  void choose_cell();
 };
 
 }  // namespace vob

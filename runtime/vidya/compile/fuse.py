@@ -2,11 +2,14 @@
 
 A group is a run of element-wise nodes of one shape, each using another's result. It is launched
 where its last member stood, so it may only grow while nobody else needs what it makes, and while
-nobody writes what it reads.
+nobody writes what it reads. Sums over trailing dims of what a group makes are taken along (a kernel
+`ewise_sums`), where the device has that.
 """
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -132,18 +135,24 @@ def fuse(trace: Trace, outputs: list[Any]) -> int:
             used_by.setdefault(s, set()).add(i)
     replaced: dict[int, Node] = {}
     dropped: set[int] = set()
+    many = writers(trace)
     for group in groups:
-        members = set(group.members)
-        leaving = [
-            t
-            for i in group.members
-            for t in trace.nodes[i].outputs
-            if t._slot in pinned or used_by.get(t._slot, set()) - members
-        ]
-        fused = _fused(trace, group, leaving)
-        if fused is not None:
-            replaced[group.members[-1]] = fused
-            dropped |= members
+        sums = [i for i in _sums(trace, group, used_by, many) if i not in dropped]
+        for ends in (sums, []) if sums else ([],):
+            members = set(group.members) | set(ends)
+            if len(members) < 2:
+                continue
+            leaving = [
+                t
+                for i in group.members
+                for t in trace.nodes[i].outputs
+                if t._slot in pinned or used_by.get(t._slot, set()) - members
+            ]
+            fused = _fused(trace, group, leaving, ends)
+            if fused is not None:
+                replaced[group.members[-1]] = fused
+                dropped |= members
+                break
     trace.nodes[:] = [
         replaced.get(i, node)
         for i, node in enumerate(trace.nodes)
@@ -179,8 +188,7 @@ def _group(trace: Trace) -> list[Group]:
 
     def close(group: Group) -> None:
         open_.remove(group)
-        if len(group.members) > 1:
-            done.append(group)
+        done.append(group)
 
     for i, node in enumerate(trace.nodes):
         ins, outs = set(slots(node.inputs)), set(slots(node.outputs))
@@ -234,8 +242,31 @@ def _holds(trace: Trace, group: Group, at: int) -> bool:
     return sum(trace.sizes.get(s, 0) for s in group.reads) > _MOST_HELD
 
 
-def _fused(trace: Trace, group: Group, leaving: list[Any]) -> Node | None:
-    if not 1 <= len(leaving) <= _MOST_OUTPUTS:
+def _sums(
+    trace: Trace, group: Group, used_by: dict[int, set[int]], many: Counter[int]
+) -> list[int]:
+    """Nodes that add up a value of the group over trailing dims, all over the same ones."""
+    found: list[int] = []
+    length = None
+    for i in sorted({i for s in group.made for i in used_by.get(s, ())}):
+        node = trace.nodes[i]
+        if node.op != "sum" or node.function or many[node.outputs[0]._slot] != 1:
+            continue
+        x, out = node.inputs[0], node.outputs[0]
+        whole = x.shape == group.shape and x.is_contiguous() and not x._offset
+        dims = sorted(node.attrs["dims"])
+        trailing = dims == list(range(x.ndim - len(dims), x.ndim)) and dims
+        size = math.prod(x.shape[d] for d in dims)
+        same = x.dtype is out.dtype and x.dtype in (dtypes.float32, dtypes.float64)
+        if whole and trailing and same and size and length in (None, size) and not out._offset:
+            length = size
+            found.append(i)
+    return found[:_MOST_OUTPUTS]
+
+
+def _fused(trace: Trace, group: Group, leaving: list[Any], ends: list[int]) -> Node | None:
+    """One kernel for a group, which gives what leaves it, and the sums that end it."""
+    if not (leaving or ends) or len(leaving) > _MOST_OUTPUTS:
         return None
     program = Program()
     made: dict[int, Any] = {}
@@ -258,11 +289,18 @@ def _fused(trace: Trace, group: Group, leaving: list[Any]) -> Node | None:
         made[node.outputs[0]._slot] = ref
     if len(program.inputs) > _MOST_INPUTS or len(program.steps) > _MOST_STEPS:
         return None
-    results = tuple(program.register(made[t._slot]) for t in leaving)
-    attrs = {"program": program.text(), "results": results}
-    found = trace.device.core.find("ewise", program.inputs, leaving, attrs)
+    summed = [trace.nodes[i] for i in ends]
+    results = [made[t._slot] for t in leaving] + [value(n.inputs[0]) for n in summed]
+    outs = list(leaving) + [n.outputs[0] for n in summed]
+    attrs: dict[str, Any] = {}
+    op = "ewise_sums" if summed else "ewise"
+    if summed:
+        length = math.prod(group.shape) // max(outs[-1].numel(), 1)
+        attrs = {"sums": len(summed), "length": length}
+    attrs |= {"program": program.text(), "results": tuple(program.register(r) for r in results)}
+    found = trace.device.core.find(op, program.inputs, outs, attrs)
     if isinstance(found, str):
         return None
-    node = Node("ewise", list(program.inputs), list(leaving), attrs, *found)
-    node.parts = tuple(trace.nodes[i].op for i in group.members)
+    node = Node(op, list(program.inputs), outs, attrs, *found)
+    node.parts = tuple(trace.nodes[i].op for i in (*group.members, *ends))
     return node

@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 
 from .elementwise import ELEMENTWISE
+from .reduce import accumulator
 from .table import array_kernel
 
 
@@ -71,6 +72,21 @@ _MORE: dict[str, Callable[..., Any]] = {
 @array_kernel("ewise", "fb", ELEMENTWISE)
 def ewise(*inputs, program: str, results: tuple[int, ...]):
     """The instructions in order; comparisons give 0 and 1."""
+    registers = _registers(inputs, program)
+    return tuple(registers[i] for i in results)
+
+
+@array_kernel("ewise_sums", "fb")
+def ewise_sums(*inputs, program: str, results: tuple[int, ...], sums: int, length: int):
+    """The same; the last `sums` results are added up over `length` elements each."""
+    registers = _registers(inputs, program)
+    whole = max(inputs, key=np.ndim)
+    rows = [np.broadcast_to(registers[i], whole.shape) for i in results[len(results) - sums :]]
+    plain = [registers[i] for i in results[: len(results) - sums]]
+    return (*plain, *(np.sum(x.reshape(-1, length), axis=1, dtype=accumulator(x)) for x in rows))
+
+
+def _registers(inputs, program: str) -> list:
     doubles = any(x.dtype == np.float64 for x in inputs)
     wide = np.float64 if doubles else np.float32
     registers = [np.asarray(x, dtype=wide) for x in inputs]
@@ -79,4 +95,4 @@ def ewise(*inputs, program: str, results: tuple[int, ...]):
         function = _UFUNCS.get(name) or _MORE[name]
         value = function(*(registers[int(i)] for i in operands))
         registers.append(np.asarray(value, dtype=wide))
-    return tuple(registers[i] for i in results)
+    return registers
