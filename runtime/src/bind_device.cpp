@@ -79,7 +79,7 @@ vd_tensor meta_tensor(py::handle h, bool scalar) {
   t.strides = x->meta->strides();
   t.ndim = x->meta->ndim;
   t.dtype = kDtypes[x->meta->dtype].vd;
-  t.flags = scalar ? uint32_t{VD_TENSOR_SCALAR} : x->flags & PARAM ? uint32_t{VD_TENSOR_PARAM} : 0u;
+  t.flags = scalar ? uint32_t{VD_TENSOR_SCALAR} : weight_flags(x->flags);
   return t;
 }
 

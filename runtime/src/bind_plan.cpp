@@ -27,7 +27,7 @@ Operand operand(py::handle h) {
   o.index = index < 0 ? -1 - index : index;
   o.offset = index < 0 ? 0 : t->offset + pair[2].cast<int64_t>();
   o.meta = meta_ref(t->meta);
-  o.flags = t->flags & (PARAM | VIEW_COPY);
+  o.flags = t->flags & (PARAM | VIEW_COPY | FROZEN);
   return o;
 }
 
@@ -204,11 +204,13 @@ void bind_plan(py::module_& m) {
       .def("__call__", run, py::arg("tensors"), py::arg("numbers") = std::vector<py::object>());
   py::class_<Replay>(m, "Replay")
       .def(py::init([](const PlanHandle& h, const std::vector<py::object>& captured,
-                       const std::vector<int>& kept) {
-        std::vector<TensorObject*> tensors;
-        for (const auto& t : captured) tensors.push_back(stored_arg(t));
-        return std::make_unique<Replay>(h.plan, tensors, kept);
-      }))
+                       const std::vector<int>& kept, const std::vector<int>& frozen) {
+             std::vector<TensorObject*> tensors;
+             for (const auto& t : captured) tensors.push_back(stored_arg(t));
+             return std::make_unique<Replay>(h.plan, tensors, kept, frozen);
+           }),
+           py::arg("plan"), py::arg("captured"), py::arg("kept"),
+           py::arg("frozen") = std::vector<int>())
       .def("fresh", &Replay::fresh)
       .def("measure", &Replay::measure)
       .def("seconds", &Replay::seconds)
@@ -232,6 +234,14 @@ void bind_plan(py::module_& m) {
         return results;
       });
   m.def("backend_plan", backend_plan);
+  m.def(
+      "frozen",
+      [](py::handle tensor) {
+        TensorObject* t = tensor_arg(tensor);
+        return steal(tensor_new(storage_ref(t->storage), meta_ref(t->meta), t->offset,
+                                (t->flags & (PARAM | VIEW_COPY)) | FROZEN));
+      },
+      "The same symbolic tensor, known never to change while the plan lives.");
   m.def("symbolic", symbolic);
   m.def("view", view);
 }

@@ -168,9 +168,7 @@ void Plan::finish() {
         t.strides = o.meta->strides();
         t.ndim = o.meta->ndim;
         t.dtype = kDtypes[o.meta->dtype].vd;
-        t.flags = o.kind == Operand::SCALAR ? uint32_t{VD_TENSOR_SCALAR}
-                  : o.flags & PARAM         ? uint32_t{VD_TENSOR_PARAM}
-                                            : 0u;
+        t.flags = o.kind == Operand::SCALAR ? uint32_t{VD_TENSOR_SCALAR} : weight_flags(o.flags);
         bytes += static_cast<int64_t>(o.meta->nbytes());
       }
       templates.push_back(t);

@@ -20,9 +20,15 @@ vd_status run_measured(const Kernel& k, Device* device, const vd_call& call, dou
 
 }  // namespace
 
-Replay::Replay(PlanPtr plan, std::vector<TensorObject*> captured, const std::vector<int>& kept)
+Replay::Replay(PlanPtr plan, std::vector<TensorObject*> captured, const std::vector<int>& kept,
+               const std::vector<int>& frozen)
     : plan_(std::move(plan)), captured_(std::move(captured)) {
   for (TensorObject* t : captured_) Py_INCREF(as_object(t));
+  for (int i : frozen) {
+    TensorObject* t = captured_[static_cast<size_t>(i)];
+    frozen_.push_back(
+        {i, storage_ref(t->storage), t->storage->buffer, t->offset, t->storage->version});
+  }
   int n_in = static_cast<int>(plan_->inputs.size());
   is_kept_.assign(plan_->outputs.size(), false);
   for (int i : kept) is_kept_[static_cast<size_t>(i)] = true;
@@ -74,6 +80,7 @@ Replay::Replay(PlanPtr plan, std::vector<TensorObject*> captured, const std::vec
 Replay::~Replay() {
   for (Storage* s : own_)
     if (s) storage_unref(s);
+  for (const Frozen& f : frozen_) storage_unref(f.storage);
   for (TensorObject* t : captured_) Py_DECREF(as_object(t));
 }
 
@@ -81,6 +88,12 @@ bool Replay::fresh() const {
   size_t first = plan_->inputs.size() - captured_.size();
   for (size_t i = 0; i < captured_.size(); ++i)
     if (captured_[i]->meta != plan_->inputs[first + i]) return false;
+  for (const Frozen& f : frozen_) {
+    const TensorObject* t = captured_[static_cast<size_t>(f.captured)];
+    if (t->storage != f.storage || t->storage->buffer != f.buffer || t->offset != f.offset ||
+        t->storage->version != f.version)
+      return false;
+  }
   return true;
 }
 

@@ -8,12 +8,14 @@ class Replay {
  public:
   // `captured` are the tensors behind the plan's last inputs; the first ones are arguments.
   // `kept`: outputs (by number) that stay in the plan's own memory, the same at every run.
-  Replay(PlanPtr plan, std::vector<TensorObject*> captured, const std::vector<int>& kept);
+  // `frozen`: captured tensors (by number) whose contents the kernels count on.
+  Replay(PlanPtr plan, std::vector<TensorObject*> captured, const std::vector<int>& kept,
+         const std::vector<int>& frozen);
   ~Replay();
   Replay(const Replay&) = delete;
 
   int n_arguments() const { return static_cast<int>(plan_->inputs.size() - captured_.size()); }
-  bool fresh() const;              // do the captured tensors still look as they did?
+  bool fresh() const;  // do the captured tensors still look as they did, the frozen ones hold it?
   TensorObject* kept(int output);  // new reference
   // Runs `times` times. Stacked arguments advance by one slice a run; results of run i go to slice
   // i of the stacked results. With times < 0: once, nothing stacked. numbers: one row per run.
@@ -29,6 +31,13 @@ class Replay {
     int tensor, slot;
     int64_t offset;
   };
+  struct Frozen {  // what a captured tensor held when the plan was made
+    int captured;
+    Storage* storage;  // owned, so that no other takes its address
+    vd_buffer buffer;
+    int64_t offset;
+    uint32_t version;
+  };
   struct ScalarPatch {
     int tensor, scalar, dtype;
   };
@@ -36,7 +45,8 @@ class Replay {
 
   PlanPtr plan_;
   std::vector<TensorObject*> captured_;
-  std::vector<Storage*> own_;      // per block; null where each run needs a new one
+  std::vector<Storage*> own_;  // per block; null where each run needs a new one
+  std::vector<Frozen> frozen_;
   std::vector<int> escaping_;      // blocks that leave with the results
   std::vector<int> output_slots_;  // slot of each output that is not kept
   std::vector<bool> is_kept_;

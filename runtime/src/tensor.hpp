@@ -64,6 +64,7 @@ enum TensorFlags : uint32_t {
   PARAM = 1u << 1,      // a weight
   WEAK = 1u << 2,       // in a trace: a Python number, which yields to tensors in promotion
   VIEW_COPY = 1u << 3,  // came from a view op on a device that cannot alias
+  FROZEN = 1u << 5,     // in a plan: never changes while the plan lives
   KEEP = 1u << 4,       // outlives the scope it was made in: gradients, optimizer state
 };
 
@@ -92,6 +93,11 @@ inline PyObject* as_object(TensorObject* t) { return reinterpret_cast<PyObject*>
 // Steals storage and meta. New reference; throws.
 TensorObject* tensor_new(Storage* storage, Meta* meta, int64_t offset, uint32_t flags = 0);
 TensorObject* tensor_alias(TensorObject* t);  // same memory, no gradient history
+// What a backend is told of a tensor's flags.
+inline uint32_t weight_flags(uint32_t flags) {
+  return (flags & PARAM ? uint32_t{VD_TENSOR_PARAM} : 0u) |
+         (flags & FROZEN ? uint32_t{VD_TENSOR_FROZEN} : 0u);
+}
 void fill_vd(const TensorObject* t, vd_tensor* out);
 std::string describe(const Meta* meta);  // "f32[2, 3]"
 

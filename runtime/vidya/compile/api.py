@@ -149,7 +149,7 @@ class Compiled:
                 "(it is not hashable); pass tensors, numbers, strings or None"
             ) from None
         if found is None or not _fresh(found):
-            found = self._trace(leaves, structure, fixed)
+            found = self._trace(leaves, structure, fixed, freezes=found is None)
             if len(self.entries) >= _MOST_PLANS:
                 self.entries.pop(next(iter(self.entries)))
             self.entries[tuple(key)] = found
@@ -174,7 +174,7 @@ class Compiled:
             at += n
         return fixed
 
-    def _trace(self, leaves: list, structure: Any, fixed: set[int]) -> Entry:
+    def _trace(self, leaves: list, structure: Any, fixed: set[int], freezes: bool) -> Entry:
         begin = time.perf_counter()
         where = next((t.device for t in leaves if isinstance(t, _core.TensorBase)), None)
         capture = Capture(where or _device_of(self.function))
@@ -202,7 +202,7 @@ class Compiled:
                     ) from None
         finally:
             effects = capture.undo_grads()
-        entry = make_entry(capture, result, effects, self.passes)
+        entry = make_entry(capture, result, effects, self.passes, freezes)
         entry.seconds = time.perf_counter() - begin
         if debug.level >= 3:
             debug.say(explain(self.__name__, entry))

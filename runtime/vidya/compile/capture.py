@@ -23,6 +23,8 @@ class Capture(Trace):
     host: list[tuple[Callable[[], Any], bool]] = field(default_factory=list)  # (call, gives number)
     guards: list[tuple[Any, Any]] = field(default_factory=list)  # (tensor, its .grad at the start)
     arguments: list[tuple[Any, Any]] = field(default_factory=list)  # (leaf argument, its .grad)
+    freezes: bool = False  # may kernels count on weights to stay what they are?
+    frozen: list[int] = field(default_factory=list)  # numbers of the captured that they count on
     _symbols: dict[int, Any] = field(default_factory=dict)  # by id of the real tensor
     _live: dict[Any, Any] = field(default_factory=dict)
     _now: dict[int, Any] = field(default_factory=dict)  # value -> what a write put in its place

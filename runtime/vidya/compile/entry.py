@@ -32,10 +32,13 @@ class Entry:
     times: list[float] = field(default_factory=list)  # seconds per kernel, once profiled
 
 
-def make_entry(capture: Capture, result: Any, effects: list, passes: Sequence[str]) -> Entry:
+def make_entry(
+    capture: Capture, result: Any, effects: list, passes: Sequence[str], freezes: bool
+) -> Entry:
     """The plan that does what `capture` recorded and gives `result`.
 
     effects: the .grad that the function leaves with tensors which are no arguments.
+    freezes: may kernels count on weights to stay what they are, if nobody here changes them?
     """
     made, result_structure = flatten(result)
     outputs: list[Any] = []
@@ -72,12 +75,13 @@ def make_entry(capture: Capture, result: Any, effects: list, passes: Sequence[st
     native = all(node.function is None for node in capture.nodes)
     plan = hand_over(capture, outputs) if native else None
     replays = capture.device.core.strided and native and plan is None
+    capture.freezes = freezes and replays and not grads and not argument_grads
     if plan is None:
         improve_kernels(capture, outputs, passes, saved)
         plan = build(capture, tuple(outputs), arena=replays)
     replay = None
     if replays:
-        replay = _core.Replay(plan, capture.captured, kept)
+        replay = _core.Replay(plan, capture.captured, kept, capture.frozen)
         grads = [(t, replay.kept(g) if isinstance(g, int) else g) for t, g in grads]
     return Entry(
         plan, replay, capture, outputs, result_structure, leaves, grads, argument_grads, saved

@@ -8,6 +8,7 @@ from typing import Any
 from ..engine.trace import Trace
 from . import passes
 from .fold import fold_constants
+from .freeze import freeze
 from .fuse import fuse
 from .inplace import in_place
 from .patterns import patterns, simplify
@@ -21,11 +22,12 @@ PASSES: dict[str, passes.Pass] = {
     "patterns": patterns,
     "fuse": fuse,
     "in_place": in_place,
+    "freeze": freeze,
 }
 
 
 # These think of kernels one by one, and of memory: not for a backend that takes a whole graph.
-_KERNELS = ("fuse", "in_place")
+_KERNELS = ("fuse", "in_place", "freeze")
 
 
 def improve_graph(trace: Trace, outputs: list[Any], names: Sequence[str]) -> dict[str, int]:
