@@ -15,6 +15,9 @@ import sys
 import time
 from pathlib import Path
 
+from rich.console import Console
+from rich.status import Status
+
 from . import machine
 from .training import report
 from .training.process import Competitor
@@ -27,11 +30,13 @@ TOLERANCE = {"fp32": 1e-3, "bf16": 2e-2, "int8": 5e-2, "int4": 0.2}
 
 
 def measure(
-    work: Work, precision: str, names: list[str], rounds: int, seconds: float
+    work: Work, precision: str, names: list[str], rounds: int, seconds: float, status: Status
 ) -> list[report.Row]:
     """One row per competitor, ours first."""
     competitors, rows, calls = [], [], {}
+    what = f"{work.name} {precision}"
     for name in names:
+        status.update(f"{what}: {name} starts; torch.compile may take a minute")
         competitor = Competitor(name, work.name, precision)
         if competitor.skipped:
             rows.append(report.Row(work, precision, name, skipped=competitor.skipped))
@@ -42,9 +47,10 @@ def measure(
         competitors.append(competitor)
         rows.append(report.Row(work, precision, name, first["seconds"], value=first["value"]))
     bounds = []
-    for _ in range(rounds):
+    for i in range(rounds):
         bounds.append((machine.read_gbps(1), machine.peak_gflops(1)))
         for competitor in random.sample(competitors, len(competitors)):
+            status.update(f"{what}: round {i + 1} of {rounds}, {competitor.name}")
             time.sleep(SETTLE)
             took = competitor.ask(f"round {calls[competitor.name]}")["seconds"]
             next(r for r in rows if r.name == competitor.name).seconds.append(took)
@@ -80,17 +86,18 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="a directory for the table and the plot")
     args = parser.parse_args()
     rows: list[report.Row] = []
+    console = Console(stderr=True)
     for shape in args.shapes:
         for precision in args.precision:
             if precision not in SHAPES[shape].precisions:
                 continue
-            new = measure(
-                SHAPES[shape], precision, args.vidya + args.peers, args.rounds, args.seconds
-            )
+            names = args.vidya + args.peers
+            with console.status("") as status:
+                new = measure(SHAPES[shape], precision, names, args.rounds, args.seconds, status)
             rows += new
             print(report.markdown(new), flush=True)
-    if args.out:
-        report.write(rows, args.out, " ".join(sys.argv[1:]))
+            if args.out:  # what is measured stays measured, should a later row fail
+                report.write(rows, args.out, " ".join(sys.argv[1:]))
     return int(any(row.wrong for row in rows))
 
 

@@ -20,7 +20,7 @@ from .shapes import SHAPES
 SIDES = {
     "vidya": "vidya_side", "vidya-compile": "vidya_side", "vidya-loop": "vidya_side",
     "torch": "torch_side", "torch-compile": "torch_side",
-    "jax": "jax_side", "jax-scan": "jax_side",
+    "jax": "jax_side", "jax-scan": "jax_side", "llama.cpp": "llama_side",
 }  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 // The table that the runtime loads: devices, memory, find and run.
 #include <sched.h>
 #include <strings.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include "attention_loops.h"
 #include "bf16/kernels.h"
 #include "common.h"
+#include "memory.h"
 
 #ifndef VIDYA_OPENBLAS_VERSION
 #define VIDYA_OPENBLAS_VERSION "0"
@@ -47,8 +47,6 @@ Device::Device(int threads)
 }
 
 namespace {
-
-constexpr uint64_t kHuge = 2 << 20;
 
 Device& as_device(void* p) { return *static_cast<Device*>(p); }
 
@@ -150,20 +148,12 @@ vd_status device_info(void* device, vd_info* info, vd_err*) {
 vd_status sync_device(void*, vd_err*) { return VD_OK; }  // run returns when the work is done
 
 vd_status alloc_bytes(void*, uint64_t bytes, vd_buffer* buffer, vd_err* err) {
-  void* p = nullptr;
-  const bool big = bytes >= kHuge;
-  const uint64_t size = big ? (bytes + kHuge - 1) / kHuge * kHuge : std::max<uint64_t>(bytes, 64);
-  if (bytes > (uint64_t(1) << 62) || posix_memalign(&p, big ? kHuge : 64, size) != 0)
-    return fail(err, VD_OOM, "no memory for %llu bytes", (unsigned long long)bytes);
-#if defined(MADV_HUGEPAGE)
-  // fresh 4 KiB pages fault in ten times slower; a refusal only costs speed
-  if (big) (void)madvise(p, size, MADV_HUGEPAGE);
-#endif
-  *buffer = p;
+  *buffer = bytes > (uint64_t(1) << 62) ? nullptr : Memory::instance().get(bytes);
+  if (!*buffer) return fail(err, VD_OOM, "no memory for %llu bytes", (unsigned long long)bytes);
   return VD_OK;
 }
 
-void free_bytes(void*, vd_buffer buffer) { std::free(buffer); }
+void free_bytes(void*, vd_buffer buffer) { Memory::instance().put(buffer); }
 
 vd_status upload(void*, vd_tensor* dst, const void* src, vd_err*) {
   const size_t bytes = size_t(sdk::numel(*dst) * sdk::size_of(sdk::dtype_of(dst->dtype)));

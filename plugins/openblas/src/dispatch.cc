@@ -42,7 +42,8 @@ const Simd* choose_simd(const char* wanted, const char** name) {
 
 const Bf16Kernels* bf16_kernels() {
 #if defined(__x86_64__) && defined(VOB_BF16)
-  if (runs_avx512() && __builtin_cpu_supports("avx512bf16")) return bf16_kernels_avx512();
+  if (runs_avx512() && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"))
+    return bf16_kernels_avx512();
 #endif
   return nullptr;
 }

@@ -67,8 +67,7 @@ class QuantLinear final : public Kernel {
   }
 
   bool few(Device& d, const vd_call& call) const {
-    if (d.bf16 && bits_ == 4 && type_ == DType::BF16 && sdk::absent(call.inputs[kZero]))
-      return few_pairs(d, call);
+    if (d.bf16 && bits_ == 4 && type_ == DType::BF16) return few_nibbles(d, call);
     const QuantLoops& loops = *d.simd->quant;
     const size_t wide = type_ == DType::F32 ? 0 : size_t(rows_ * k_);
     char* mem = static_cast<char*>(
@@ -106,23 +105,33 @@ class QuantLinear final : public Kernel {
     return !no_memory;
   }
 
-  /* bfloat16 times 4 bits without a detour, as the CPU multiplies bfloat16. */
-  bool few_pairs(Device& d, const vd_call& call) const {
-    const uint16_t* x = in_ptr<uint16_t>(call, kX);
+  /* bfloat16 times 4 bits by dot products of bytes. */
+  bool few_nibbles(Device& d, const vd_call& call) const {
+    const int64_t padded = nibble_groups(k_);
+    char* mem = static_cast<char*>(d.scratch.get(size_t(rows_ * padded) * (64 + 8) + 64));
+    if (!mem) return false;
+    NibbleRow rows[kFewRows];
+    for (int64_t r = 0; r < rows_; ++r) {
+      float* scales = reinterpret_cast<float*>(mem + rows_ * padded * 64) + r * padded * 2;
+      rows[r] = {reinterpret_cast<int8_t*>(mem) + r * padded * 64, scales, scales + padded};
+      d.bf16->nibble_row(rows[r], in_ptr<uint16_t>(call, kX) + r * k_, k_);
+    }
     std::atomic<bool> no_memory{false};
     d.pool.ranges(n_, double(rows_ * k_) / 8, 8, [&](int64_t first, int64_t last) {
-      float* own = static_cast<float*>(thread_scratch(1, size_t(groups() + 1) * kBlock * 4));
+      float* own = static_cast<float*>(
+          thread_scratch(1, size_t(2 * kBlock * groups() + padded + 16 + kBlock) * 4));
       if (!own) {
         no_memory = true;
         return;
       }
-      float* y = own + kBlock * groups();
+      float *zeros = own + kBlock * groups(), *each = zeros + kBlock * groups(),
+            *y = each + padded + 16;
       for (int64_t i = first; i < last; i += kBlock) {
         const int64_t n = std::min(kBlock, last - i);
-        const float* s = row(d, call, kScale, i, n, own);
+        const float *s = row(d, call, kScale, i, n, own), *z = row(d, call, kZero, i, n, zeros);
         const uint8_t* w = reinterpret_cast<const uint8_t*>(weights(call, i));
         for (int64_t r = 0; r < rows_; ++r) {
-          d.bf16->dot4(y, w, n, s, x + r * k_, k_, group_);
+          d.bf16->dot4(y, w, n, s, z, rows[r], k_, group_, each);
           for (int64_t j = 0; j < n; ++j) put(call, r * n_ + i + j, y[j] + bias(call, i + j));
         }
       }

@@ -1,4 +1,4 @@
-// bfloat16 products by the CPU's own dot-product instruction (AVX512_BF16).
+// Products of bfloat16 by the CPU's own dot products (AVX512_BF16, and AVX512_VNNI for 4 bits).
 #ifndef VIDYA_OPENBLAS_BF16_KERNELS_H
 #define VIDYA_OPENBLAS_BF16_KERNELS_H
 
@@ -8,6 +8,21 @@ namespace vob {
 
 constexpr int64_t kBf16Rows = 12;  // of a tile in registers: 12 x 2 vectors of float32
 constexpr int64_t kBf16Cols = 32;
+
+/* A row of activations as 15-bit integers 128 high + low, one scale per 32 of them: what is lost is
+ * below 2^-15 of a group's largest element. Of 128 elements come the high bytes of groups 0 and 2,
+ * the low ones of those, then those of groups 1 and 3: as nibbles of 64 bytes of weights lie. */
+struct NibbleRow {
+  int8_t* high_low;    // 2 bytes per element
+  float *scale, *sum;  // per group; sum is that of the elements
+};
+/* Groups of 32, in whole fours. */
+inline int64_t nibble_groups(int64_t n) { return (n + 127) / 128 * 4; }
+/* Where the high byte of element i lies; the low one is 64 bytes on. */
+inline int64_t nibble_at(int64_t i) {
+  const int64_t group = i / 32 % 4;
+  return i / 128 * 256 + group % 2 * 128 + group / 2 * 32 + i % 32;
+}
 
 struct Bf16Kernels {
   /* Packs columns [0, n) (n <= kBf16Cols, the rest 0) of a k x n matrix, element (p, j) at
@@ -22,10 +37,12 @@ struct Bf16Kernels {
                int64_t pairs, bool add);
   /* float32 to bfloat16, ties to even; as in `tile`, subnormal numbers are 0. */
   void (*round)(uint16_t* to, const float* x, int64_t n);
-  /* y[r] = row r of 4-bit weights, laid out as QuantLoops says, times x [n]; scale [rows][n /
-   * group] and no zeros. */
-  void (*dot4)(float* y, const uint8_t* w, int64_t rows, const float* scale, const uint16_t* x,
-               int64_t n, int64_t group);
+  /* n is a multiple of 64; room for whole 128. */
+  void (*nibble_row)(const NibbleRow& to, const uint16_t* x, int64_t n);
+  /* y[r] = row r of 4-bit weights, laid out as QuantLoops says, times x; scale and zero (or null)
+   * [rows][n / group]; each is scratch of nibble_groups(n) + 16 floats. */
+  void (*dot4)(float* y, const uint8_t* w, int64_t rows, const float* scale, const float* zero,
+               const NibbleRow& x, int64_t n, int64_t group, float* each);
   /* to[x][j] = scale q[x] k[j] for `rows` dense rows of q and n of k; depth is a multiple of 32. */
   void (*scores)(float* to, int64_t ldt, const uint16_t* k, int64_t ldk, int64_t n,
                  const uint16_t* q, int64_t rows, int64_t depth, float scale);
@@ -38,8 +55,9 @@ struct Bf16Kernels {
 const Bf16Kernels* bf16_kernels();
 /* Compiled for AVX512_BF16: to be called only where the CPU has it. */
 const Bf16Kernels* bf16_kernels_avx512();
-void bf16_dot4(float* y, const uint8_t* w, int64_t rows, const float* scale, const uint16_t* x,
-               int64_t n, int64_t group);
+void bf16_nibble_row(const NibbleRow& to, const uint16_t* x, int64_t n);
+void bf16_dot4(float* y, const uint8_t* w, int64_t rows, const float* scale, const float* zero,
+               const NibbleRow& x, int64_t n, int64_t group, float* each);
 void bf16_scores(float* to, int64_t ldt, const uint16_t* k, int64_t ldk, int64_t n,
                  const uint16_t* q, int64_t rows, int64_t depth, float scale);
 void bf16_weighted(float* out, const float* keep, const float* p, int64_t ldp, const uint16_t* v,
