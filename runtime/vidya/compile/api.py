@@ -37,6 +37,7 @@ def compile(
     *,
     static_argnums: int | Sequence[int] = (),
     passes: Sequence[str] | None = None,
+    less_memory: bool | None = None,
 ) -> Any:
     """A faster `function`: traced once per shapes and dtypes, then replayed as one plan.
 
@@ -46,23 +47,34 @@ def compile(
     values of tensors in Python (`if x > 0`, .item(), print) raises TraceError with file and line.
 
     passes: names of the graph passes to run (default: all); () switches them off.
+    less_memory: compute cheap values again instead of keeping them. None: where a plan would take
+    more than a quarter of the device's memory.
     """
     if function is None:
-        return lambda f: compile(f, static_argnums=static_argnums, passes=passes)
+        return lambda f: compile(
+            f, static_argnums=static_argnums, passes=passes, less_memory=less_memory
+        )
     static = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     chosen = list(PASSES) if passes is None else list(passes)
     if unknown := set(chosen) - set(PASSES):
         raise ValueError(f"unknown pass {sorted(unknown)[0]!r}; passes: {', '.join(PASSES)}")
-    return Compiled(function, frozenset(static), chosen)
+    return Compiled(function, frozenset(static), chosen, less_memory)
 
 
 class Compiled:
     """What `vidya.compile` gives: call it as the function itself."""
 
-    def __init__(self, function: Callable, static: frozenset[int], passes: list[str]) -> None:
+    def __init__(
+        self,
+        function: Callable,
+        static: frozenset[int],
+        passes: list[str],
+        less_memory: bool | None = None,
+    ) -> None:
         self.function = function
         self.static = static
         self.passes = passes
+        self.less_memory = less_memory
         self.entries: dict[Any, Entry] = {}
         self.__doc__ = function.__doc__
         self.__name__ = getattr(function, "__name__", "compiled")
@@ -177,7 +189,7 @@ class Compiled:
     def _trace(self, leaves: list, structure: Any, fixed: set[int], freezes: bool) -> Entry:
         begin = time.perf_counter()
         where = next((t.device for t in leaves if isinstance(t, _core.TensorBase)), None)
-        capture = Capture(where or _device_of(self.function))
+        capture = Capture(where or _device_of(self.function), less_memory=self.less_memory)
         symbols = []
         for i, leaf in enumerate(leaves):
             if isinstance(leaf, _core.TensorBase):

@@ -24,6 +24,7 @@ class Capture(Trace):
     guards: list[tuple[Any, Any]] = field(default_factory=list)  # (tensor, its .grad at the start)
     arguments: list[tuple[Any, Any]] = field(default_factory=list)  # (leaf argument, its .grad)
     freezes: bool = False  # may kernels count on weights to stay what they are?
+    less_memory: bool | None = None  # may a plan be slower for it? None: if memory is scarce
     frozen: list[int] = field(default_factory=list)  # numbers of the captured that they count on
     _symbols: dict[int, Any] = field(default_factory=dict)  # by id of the real tensor
     _live: dict[Any, Any] = field(default_factory=dict)

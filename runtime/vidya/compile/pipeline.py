@@ -12,6 +12,7 @@ from .freeze import freeze
 from .fuse import fuse
 from .inplace import in_place
 from .patterns import patterns, simplify
+from .remat import rematerialise
 
 PASSES: dict[str, passes.Pass] = {
     "dead_code": passes.dead_code,
@@ -21,13 +22,14 @@ PASSES: dict[str, passes.Pass] = {
     "simplify": simplify,
     "patterns": patterns,
     "fuse": fuse,
+    "rematerialise": rematerialise,
     "in_place": in_place,
     "freeze": freeze,
 }
 
 
 # These think of kernels one by one, and of memory: not for a backend that takes a whole graph.
-_KERNELS = ("fuse", "in_place", "freeze")
+_KERNELS = ("fuse", "rematerialise", "in_place", "freeze")
 
 
 def improve_graph(trace: Trace, outputs: list[Any], names: Sequence[str]) -> dict[str, int]:
