@@ -194,6 +194,7 @@ from .ops.layout import (  # noqa: E402
 )
 from .ops.linalg import matmul  # noqa: E402
 from .ops.magnitude import dist, norm  # noqa: E402
+from .ops.nextafter import nextafter  # noqa: E402
 from .ops.parts import *  # noqa: E402, F403
 from .ops.pointwise import *  # noqa: E402, F403
 from .ops.products import *  # noqa: E402, F403
@@ -306,6 +307,7 @@ _core.set_callbacks(
 _debug.start()
 
 _LAZY = {
+    "array_api",
     "fft",
     "linalg",
     "utils",

@@ -116,6 +116,10 @@ def _parse(x: Tensor, key: Any) -> tuple[_Box, dict[int, Tensor]]:
                 raise IndexError(f"index {k} is out of range for dim {dim} of size {size}")
             box.append((k % size, 1, 1, "drop"))
             dim += 1
+        elif k.ndim == 0 and k.dtype is dtypes.bool_:  # a new dim of one element, or of none
+            box.append((0, 1, 1, "new"))
+            fancy[kept] = create.arange(int(bool(k)), device=x.device)
+            kept += 1
         else:
             for part in _mask_to_index(k, x.shape[dim : dim + _width(k)]):
                 box.append((0, x.shape[dim], 1, "keep"))

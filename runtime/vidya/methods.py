@@ -18,6 +18,7 @@ from .ops import (
     index,
     layout,
     magnitude,
+    nextafter,
     parts,
     pointwise,
     products,
@@ -65,6 +66,7 @@ class Methods:
     logit, sinc, erfinv, i0 = special.logit, special.sinc, special.erfinv, special.i0
     lgamma, digamma, logaddexp = special.lgamma, special.digamma, special.logaddexp
     logaddexp2, xlogy = special.logaddexp2, special.xlogy
+    nextafter = nextafter.nextafter
     prelu, hardshrink = rectifiers.prelu, rectifiers.hardshrink
 
     def polygamma(self, n: int) -> Tensor:

@@ -70,10 +70,16 @@ class Tensor(_core.TensorBase, Methods, InPlace):
         return self
 
     def __rmod__(self, other: Any) -> Tensor:
-        return self.new_full((), other).remainder(self)
+        return elementwise.remainder(other, self)
 
     def __rfloordiv__(self, other: Any) -> Tensor:
-        return self.new_full((), other).floor_divide(self)
+        return elementwise.floor_divide(other, self)
+
+    def __rlshift__(self, other: Any) -> Tensor:
+        return elementwise.bitwise_left_shift(other, self)
+
+    def __rrshift__(self, other: Any) -> Tensor:
+        return elementwise.bitwise_right_shift(other, self)
 
     def __rmatmul__(self, other: Any) -> Tensor:
         from .construct import as_tensor
@@ -423,8 +429,33 @@ class Tensor(_core.TensorBase, Methods, InPlace):
             return array.astype(dtype)
         return array.copy() if copy else array
 
-    def __dlpack__(self, *, stream: Any = None, **_: Any) -> Any:
-        return _core.to_dlpack(self)
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The functions of the Python array API standard: `vidya.array_api`."""
+        from . import array_api
+
+        if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+            raise ValueError(
+                f"__array_namespace__: the versions are 2021.12 to 2024.12, not {api_version!r}"
+            )
+        return array_api
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """On another device, as `to`. Devices have no streams: stream must be None."""
+        if stream is not None:
+            raise ValueError("to_device: devices have no streams here; leave stream out")
+        return self.to(device=device)
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: Any = None,
+        dl_device: Any = None,
+        copy: Any = None,
+    ) -> Any:
+        if dl_device not in (None, (1, 0)):
+            raise BufferError(f"__dlpack__: only the CPU, (1, 0), can be shared, not {dl_device}")
+        return _core.to_dlpack(self.clone() if copy else self)
 
     def __dlpack_device__(self) -> tuple[Any, Any]:
         return (1, 0)

@@ -27,6 +27,7 @@ from . import (  # noqa: F401
     loss,
     magnitude,
     muon,
+    nextafter,
     norm,
     optim,
     pad,

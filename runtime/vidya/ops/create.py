@@ -73,7 +73,14 @@ def linspace(start, end, steps: int, *, dtype=None, device=None) -> Tensor:
         raise ValueError(f"linspace: steps must not be negative, got {steps}")
     type_ = dtypes.as_dtype(dtype) if dtype is not None else dtypes.default_float()
     wide = dtypes.float64
-    return iota(start, (end - start) / max(steps - 1, 1), steps, wide, device).to(type_)
+    if steps < 2:
+        return iota(start, 0.0, steps, wide, device).to(type_)
+    from .layout import cat  # here: layout is made of this file's
+
+    # one half counts on from the start, the other back from the end, so that both are exact
+    step, half = (end - start) / (steps - 1), steps // 2
+    low, high = iota(start, step, half, wide, device), iota(end, -step, steps - half, wide, device)
+    return cat([low, high[::-1]], 0).to(type_)
 
 
 def logspace(

@@ -118,7 +118,7 @@ def trace(x: Tensor) -> Tensor:
 @op("tril")
 def tril(x: Tensor, diagonal=0) -> Tensor:
     """The lower triangle of the last two dims, zeros above the diagonal."""
-    return where(_lower("tril", x, diagonal), x, 0)
+    return where(_lower("tril", x, diagonal), x, False)
 
 
 @tril.pullback(saves="")
@@ -129,7 +129,7 @@ def _(ctx, x, diagonal):
 @op("triu")
 def triu(x: Tensor, diagonal=0) -> Tensor:
     """The upper triangle of the last two dims, zeros below the diagonal."""
-    return where(_lower("triu", x, diagonal - 1), 0, x)
+    return where(_lower("triu", x, diagonal - 1), False, x)
 
 
 @triu.pullback(saves="")

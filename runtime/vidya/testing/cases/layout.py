@@ -132,7 +132,7 @@ for _name, _oracle in [("tril", np.tril), ("triu", np.triu)]:
         _name,
         lambda x, k=0, _f=_oracle: _f(x, k),
         lambda t: [S(t(3, 4)), S(t(2, 4, 3), 1), S(t(4, 3), -1), S(t(0, 3))],
-        types="fi",
+        types="fib",
     )
 
 case(
