@@ -183,6 +183,7 @@ from .ops.elementwise import atan as arctan  # noqa: E402
 from .ops.elementwise import atan2 as arctan2  # noqa: E402
 from .ops.elementwise import atanh as arctanh  # noqa: E402
 from .ops.index import gather, index_add, index_select, masked_fill, scatter_add  # noqa: E402
+from .ops.inquiry import *  # noqa: E402, F403
 from .ops.layout import (  # noqa: E402
     cat,
     conj,

@@ -18,6 +18,7 @@ from .ops.adaptive import (
     adaptive_max_pool3d,
 )
 from .ops.attention import scaled_dot_product_attention as _attention
+from .ops.bag import embedding_bag
 from .ops.classify import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -110,13 +111,13 @@ __all__ = [
     "avg_pool3d", "batch_norm", "binary_cross_entropy", "binary_cross_entropy_with_logits",
     "celu", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
     "conv_transpose3d", "cosine_embedding_loss", "cosine_similarity", "cross_entropy",
-    "dropout", "dropout1d", "dropout2d", "dropout3d", "elu", "embedding",
+    "dropout", "dropout1d", "dropout2d", "dropout3d", "elu", "embedding", "embedding_bag",
     "feature_alpha_dropout", "fold", "gaussian_nll_loss", "geglu", "gelu", "glu", "group_norm",
     "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
     "hinge_embedding_loss", "huber_loss", "instance_norm", "interpolate", "kl_div", "l1_loss",
     "layer_norm", "leaky_relu", "linear", "linear_cross_entropy", "local_response_norm",
     "log_softmax", "logsigmoid", "lp_pool1d", "lp_pool2d", "margin_ranking_loss", "max_pool1d",
-    "max_pool2d", "max_pool3d", "mish", "mse_loss", "nll_loss", "normalize", "pad",
+    "max_pool2d", "max_pool3d", "mish", "mse_loss", "nll_loss", "normalize", "one_hot", "pad",
     "pairwise_distance", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu",
     "relu", "relu6", "relu_squared", "rms_norm", "rope", "rrelu",
     "scaled_dot_product_attention", "selu", "sigmoid", "silu", "smooth_l1_loss",
@@ -138,6 +139,20 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     if not -size <= padding_idx < size:
         raise ValueError(f"embedding: padding_idx {padding_idx} is not a row of {size}")
     return where((input == padding_idx % size).unsqueeze(-1), out.detach(), out)
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """int64 [..., num_classes]: 1 at each element's class, else 0. -1: as many as there are."""
+    if not tensor.dtype.is_integer:
+        raise TypeError(f"one_hot: classes are integers, not {tensor.dtype.name}")
+    if num_classes < 0:
+        if not tensor.numel():
+            raise ValueError("one_hot: give num_classes for a tensor without elements")
+        num_classes = int(tensor.amax()) + 1
+    if tensor.numel() and not 0 <= int(tensor.amin()) <= int(tensor.amax()) < num_classes:
+        raise ValueError(f"one_hot: classes must be from 0 to {num_classes - 1}")
+    classes = ops.create.arange(num_classes, device=tensor.device)
+    return (tensor.unsqueeze(-1) == classes).long()
 
 
 def _last(name: str, x: Tensor, normalized_shape: int | Sequence[int]) -> Tensor:

@@ -12,10 +12,12 @@ from .errors import AutogradError
 from .ops import (
     activation,
     arrange,
+    as_method,
     compare,
     complex,
     elementwise,
     index,
+    inquiry,
     layout,
     magnitude,
     nextafter,
@@ -118,6 +120,21 @@ class Methods:
         strided.as_strided,
         strided.unfold,
     )
+
+    split_with_sizes, is_signed = inquiry.split_with_sizes, inquiry.is_signed
+    is_same_size, is_nonzero = inquiry.is_same_size, inquiry.is_nonzero
+    cov, corrcoef, renorm, mvlgamma = (
+        inquiry.cov,
+        inquiry.corrcoef,
+        inquiry.renorm,
+        inquiry.mvlgamma,
+    )
+    resolve_conj, resolve_neg = inquiry.resolve_conj, inquiry.resolve_neg
+
+    ndimension, nelement, type_as = as_method.ndimension, as_method.nelement, as_method.type_as
+    short, char, byte = as_method.short, as_method.char, as_method.byte
+    cfloat, cdouble = as_method.cfloat, as_method.cdouble
+    sum_to_size, new_tensor = as_method.sum_to_size, as_method.new_tensor
 
     def view_as(self, other: Tensor) -> Tensor:
         return layout.view(self, other.shape)

@@ -44,7 +44,7 @@ from .containers import ModuleDict, ModuleList, Sequential
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from .hooks import RemovableHandle
-from .linear import Embedding, Linear
+from .linear import Embedding, EmbeddingBag, Linear
 from .loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -126,6 +126,7 @@ __all__ = [
     "Dropout2d",
     "Dropout3d",
     "Embedding",
+    "EmbeddingBag",
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",

@@ -7,6 +7,7 @@ from . import (  # noqa: F401
     activation,
     arrange,
     attention,
+    bag,
     binary,
     conv,
     convert,
