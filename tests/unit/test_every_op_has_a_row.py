@@ -66,7 +66,6 @@ FILES = {
     "linear_cross_entropy_total": "tests/unit/test_linear_cross_entropy.py",
     "muon_step": "tests/unit/test_muon.py",
     "muon_step_": "tests/unit/test_muon.py",
-    "nextafter": "tests/backend/test_nextafter.py",
     "normal": "tests/backend/test_random.py",
     "quantized_linear": "tests/unit/test_quantized.py",
     "random_bits": "tests/backend/test_random.py",

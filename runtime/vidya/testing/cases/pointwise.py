@@ -178,3 +178,17 @@ case(
     out=lambda d: d.to_real() if not d.is_integer else get_default_dtype(),
     grad=False,
 )
+
+
+def _neighbours(t):
+    """Oracles compute in float64, where alone the neighbour is the same; every 16-bit float is in
+    tests/backend/test_nextafter.py."""
+    x = t(3, 4)
+    yield S(x, x)
+    yield S(t.of(EXTREMES), t.of(EXTREMES))
+    if t.dtype.name == "float64":
+        yield S(x, t(4))
+        yield S(t.of(EXTREMES)[:, None], t.of(EXTREMES)[None])
+
+
+case("nextafter", np.nextafter, _neighbours, grad=False)
