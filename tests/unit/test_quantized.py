@@ -40,8 +40,8 @@ def test_weights_are_off_by_about_half_a_step(device, bits, group, symmetric):
     assert q.weight.shape == (7, 256 * bits // 8)
     np.testing.assert_allclose(q.dequantize().numpy(), values_of(q), rtol=1e-6, atol=1e-6)
     step = np.abs(np.repeat(q.scale.float().numpy(), group, 1))
-    # of four bits without a zero, 8 has no place: it is 7
-    assert (np.abs(values_of(q) - w) <= step * (1 if bits == 4 and symmetric else 0.501)).all()
+    # four bits without a zero may cut the largest off, a fifth of 8 steps and one that has no place
+    assert (np.abs(values_of(q) - w) <= step * (3 if bits == 4 and symmetric else 0.501)).all()
     assert np.mean(np.abs(values_of(q) - w) / step) < 0.3
 
 
@@ -51,7 +51,7 @@ def test_no_worse_than_the_plain_rule(device):
     step = np.abs(groups).max(-1, keepdims=True) / 7
     plain = np.square(np.round(groups / step) * step - groups).mean()
     ours = np.square(values_of(vidya.quantize(x, 4)) - w).mean()
-    assert ours < plain
+    assert ours < 0.85 * plain
 
 
 @pytest.mark.parametrize("bits, group, symmetric", ALL)

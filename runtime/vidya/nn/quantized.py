@@ -13,6 +13,9 @@ from ..tensor import Tensor
 from .linear import Linear
 from .module import Module
 
+_SHARES = (0.95, 0.9, 0.85, 0.8)  # of the scale that reaches the largest weight
+_ROWS = 2**24  # weights that are rounded at one time
+
 
 class Quantized(NamedTuple):
     """A matrix [N, K] as integers in groups: value = integer * scale + zero.
@@ -60,6 +63,25 @@ class QuantizedLinear(Module):
         )
 
 
+def _rounded(parts: Tensor, scale: Tensor, half: int) -> Tensor:
+    step = scale.float()
+    step = vidya.where(step == 0, vidya.ones_like(step), step)
+    return (parts / step).round().clamp(-half, half - 1)
+
+
+def _finest(parts: Tensor, scale: Tensor, half: int) -> Tensor:
+    """Of this scale and smaller ones, which cut the largest weights off, that with the least sum of
+    squared errors in each group."""
+    best = scale
+    least = (parts - _rounded(parts, scale, half) * scale.float()).square().sum(-1, True)
+    for share in _SHARES:
+        tried = (scale.float() * share).to(scale.dtype)
+        error = (parts - _rounded(parts, tried, half) * tried.float()).square().sum(-1, True)
+        best = vidya.where(error < least, tried, best)
+        least = vidya.minimum(least, error)
+    return best
+
+
 def _integers(w: Tensor, bits: int, group: int, symmetric: bool, stored: dtype) -> Quantized:
     """Rounds to nearest, with the scale (and zero) as they are stored."""
     n, k = w.shape
@@ -77,9 +99,8 @@ def _integers(w: Tensor, bits: int, group: int, symmetric: bool, stored: dtype) 
         scale = (vidya.maximum(high, -low) * (wider / (half - 1))).to(stored)
     else:  # -8 exists and 8 does not: the largest magnitude becomes -8
         scale = (vidya.where(high > -low, high, low) * (wider / -half)).to(stored)
-    step = scale.float()
-    step = vidya.where(step == 0, vidya.ones_like(step), step)
-    q = (((parts if zero is None else parts - zero.float()) / step).round()).clamp(-half, half - 1)
+        scale = _finest(parts, scale, half)
+    q = _rounded(parts if zero is None else parts - zero.float(), scale, half)
     if bits == 8:
         weight = q.reshape(n, k).to(dtypes.int8)
     else:
@@ -133,5 +154,14 @@ def quantize(
             f"quantize: takes a floating matrix [N, K], K a multiple of 64 and of {group}, not "
             f"{x.dtype.name} {tuple(x.shape)}"
         )
+    rows = max(1, _ROWS // x.shape[1])
     with vidya.no_grad():
-        return _integers(x.detach(), bits, group, symmetric, stored)
+        parts = [
+            _integers(x.detach()[i : i + rows], bits, group, symmetric, stored)
+            for i in range(0, max(1, x.shape[0]), rows)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        weight, scale = vidya.cat([p.weight for p in parts]), vidya.cat([p.scale for p in parts])
+        zeros = [p.zero for p in parts if p.zero is not None]
+        return Quantized(weight, scale, vidya.cat(zeros) if zeros else None, bits, group)
