@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import os
 import time
-import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import _core, dtypes
 from ..engine import debug
-from ..engine.device import default_device, device
 from ..engine.trace import NoKernel, recording
 from ..errors import TraceError, UnsupportedError
 from .capture import Capture
 from .entry import Entry, make_entry
 from .explain import explain, summary
 from .graphviz import graphs
+from .origin import device_of, located
 from .page import page
 from .pipeline import PASSES
 from .profile import Profile
 from .tree import flatten, unflatten
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _MOST_PLANS = 64
 _CHURN = 32
 
@@ -189,7 +187,7 @@ class Compiled:
     def _trace(self, leaves: list, structure: Any, fixed: set[int], freezes: bool) -> Entry:
         begin = time.perf_counter()
         where = next((t.device for t in leaves if isinstance(t, _core.TensorBase)), None)
-        capture = Capture(where or _device_of(self.function), less_memory=self.less_memory)
+        capture = Capture(where or device_of(self.function), less_memory=self.less_memory)
         symbols = []
         for i, leaf in enumerate(leaves):
             if isinstance(leaf, _core.TensorBase):
@@ -207,7 +205,7 @@ class Compiled:
                 try:
                     result = self.function(*args, **kwargs)
                 except TraceError as error:
-                    raise _located(error) from None
+                    raise located(error) from None
                 except NoKernel as error:
                     raise UnsupportedError(
                         f"{self.__name__} on {capture.device}: {error}"
@@ -289,26 +287,3 @@ def _fresh(entry: Entry) -> bool:
     return all(
         t._meta_key == s._meta_key for t, s in zip(entry.capture.captured, symbols, strict=True)
     )
-
-
-def _device_of(function: Callable) -> device:
-    """Where a function without tensor arguments runs: where the tensors it closes over are."""
-    cells = getattr(function, "__closure__", None) or ()
-    owner = getattr(function, "__self__", None)
-    for value in (owner, *(cell.cell_contents for cell in cells)):
-        if isinstance(value, _core.TensorBase):
-            return value.device
-        if hasattr(value, "parameters"):
-            first = next(iter(value.parameters()), None)
-            if first is not None:
-                return first.device
-    return default_device()
-
-
-def _located(error: TraceError) -> TraceError:
-    """The error with the user's file and line in front."""
-    frames = traceback.extract_tb(error.__traceback__)
-    for frame in reversed(frames):
-        if not os.path.abspath(frame.filename).startswith(_PACKAGE + os.sep):
-            return TraceError(f"{frame.filename}:{frame.lineno}: `{frame.line}`: {error}")
-    return error

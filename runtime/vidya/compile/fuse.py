@@ -10,99 +10,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from .. import dtypes
 from ..engine.trace import Node, Trace
 from .passes import slots, writers
+from .program import EXPANDED, ROUND, SIMPLE, Program
 
 _MOST_INPUTS, _MOST_OUTPUTS, _MOST_STEPS = 12, 4, 48
 _MOST_HELD = 64 << 20  # bytes that a group may keep live while it waits for its next member
 _FLOATS = (dtypes.float32, dtypes.bfloat16, dtypes.float16, dtypes.bool_)
 _DOUBLES = (dtypes.float64, dtypes.bool_)
-_ROUND = {dtypes.bfloat16: "round_bf16", dtypes.float16: "round_f16"}
-
-# Kernels that are one instruction of the program, by name.
-_SIMPLE = {
-    "neg", "abs", "sign", "floor", "ceil", "round", "trunc", "sqrt", "rsqrt", "reciprocal",
-    "square", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf", "sigmoid", "relu",
-    "silu", "add", "sub", "mul", "div", "pow", "maximum", "minimum", "eq", "ne", "lt", "le", "gt",
-    "ge", "where",
-}  # fmt: skip
-
-
-class Program:
-    """Instructions "op a b c"; instruction i defines register n_inputs + i."""
-
-    def __init__(self) -> None:
-        self.inputs: list[Any] = []
-        self.steps: list[tuple[str, tuple[Any, ...]]] = []
-
-    def input(self, tensor: Any) -> tuple[str, int]:
-        for i, known in enumerate(self.inputs):
-            if _same(known, tensor):
-                return ("in", i)
-        self.inputs.append(tensor)
-        return ("in", len(self.inputs) - 1)
-
-    def step(self, op: str, *args: Any) -> tuple[str, int]:
-        self.steps.append((op, args))
-        return ("step", len(self.steps) - 1)
-
-    def register(self, ref: tuple[str, int]) -> int:
-        return ref[1] if ref[0] == "in" else len(self.inputs) + ref[1]
-
-    def text(self) -> str:
-        return ";".join(
-            " ".join([op, *(str(self.register(a)) for a in args)]) for op, args in self.steps
-        )
-
-
-def _same(a: Any, b: Any) -> bool:
-    return a._slot == b._slot and a._meta_key == b._meta_key and a._offset == b._offset
-
-
-# Kernels that are several instructions.
-def _relu_backward(p: Program, node: Node, g: Any, y: Any) -> Any:
-    zero = p.step("sub", y, y)
-    return p.step("where", p.step("gt", y, zero), g, zero)
-
-
-def _sigmoid_backward(p: Program, node: Node, g: Any, y: Any) -> Any:
-    return p.step("mul", g, p.step("sub", y, p.step("square", y)))
-
-
-def _tanh_backward(p: Program, node: Node, g: Any, y: Any) -> Any:
-    return p.step("sub", g, p.step("mul", g, p.step("square", y)))
-
-
-def _silu_backward(p: Program, node: Node, g: Any, x: Any) -> Any:
-    s = p.step("sigmoid", x)  # g (s + x s - x s s)
-    xs = p.step("mul", x, s)
-    slope = p.step("sub", p.step("add", s, xs), p.step("mul", xs, s))
-    return p.step("mul", g, slope)
-
-
-def _gelu(p: Program, node: Node, x: Any) -> Any:
-    return p.step("gelu_tanh" if node.attrs.get("approximate") == "tanh" else "gelu", x)
-
-
-def _cast(p: Program, node: Node, x: Any) -> Any:
-    if node.outputs[0].dtype is dtypes.bool_:
-        return p.step("ne", x, p.step("sub", x, x))
-    return x  # registers are wide; storing rounds, and so does reading in the group
-
-
-_EXPANDED: dict[str, Callable[..., Any]] = {
-    "relu_backward": _relu_backward,
-    "sigmoid_backward": _sigmoid_backward,
-    "tanh_backward": _tanh_backward,
-    "silu_backward": _silu_backward,
-    "gelu": _gelu,
-    "cast": _cast,
-}
 
 
 @dataclass
@@ -168,7 +87,7 @@ def _probe(trace: Trace) -> tuple[list[Any], list[Any], dict[str, Any]]:
 
 def _fusable(node: Node) -> tuple[Any, ...] | None:
     """The dtypes that the node's group may hold; None if it cannot be in one."""
-    if node.function is not None or (node.op not in _SIMPLE and node.op not in _EXPANDED):
+    if node.function is not None or (node.op not in SIMPLE and node.op not in EXPANDED):
         return None
     if len(node.outputs) != 1 or not node.outputs[0].is_contiguous() or node.outputs[0]._offset:
         return None
@@ -276,15 +195,15 @@ def _fused(trace: Trace, group: Group, leaving: list[Any], ends: list[int]) -> N
         if t._slot not in made:
             return program.input(t)
         if t._slot in narrow and narrow[t._slot] is None:
-            narrow[t._slot] = program.step(_ROUND[t.dtype], made[t._slot])
+            narrow[t._slot] = program.step(ROUND[t.dtype], made[t._slot])
         return narrow.get(t._slot, made[t._slot])
 
     for i in group.members:
         node = trace.nodes[i]
         args = [value(t) for t in node.inputs]
-        if node.op == "cast" and node.outputs[0].dtype in _ROUND:
+        if node.op == "cast" and node.outputs[0].dtype in ROUND:
             narrow[node.outputs[0]._slot] = None
-        expand = _EXPANDED.get(node.op)
+        expand = EXPANDED.get(node.op)
         ref = expand(program, node, *args) if expand else program.step(node.op, *args)
         made[node.outputs[0]._slot] = ref
     if len(program.inputs) > _MOST_INPUTS or len(program.steps) > _MOST_STEPS:
