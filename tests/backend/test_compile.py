@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import vidya
@@ -111,6 +113,47 @@ def test_the_learning_rate_is_asked_for_at_every_run(device):
         step()
         np.testing.assert_allclose(weight.detach().numpy(), before - lr)
     assert len(step.entries) == 1
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_state_that_is_loaded_later_counts(device, compiled):
+    weight = nn.Parameter(vidya.ones(3, device=device))
+    optimizer = Adam([weight], lr=0.1)
+
+    def step(scale):
+        optimizer.zero_grad()
+        (weight * scale).square().sum().backward()
+        optimizer.step()
+
+    run = vidya.compile(step) if compiled else step
+    run(1.0)
+    saved, values = copy.deepcopy(optimizer.state_dict()), weight.detach().clone()
+    run(2.0)
+    first = weight.detach().numpy().copy()
+    for _ in range(3):
+        run(3.0)
+    optimizer.load_state_dict(saved)
+    with vidya.no_grad():
+        weight.copy_(values)
+    run(2.0)
+    np.testing.assert_allclose(weight.detach().numpy(), first, rtol=1e-6)
+
+
+def test_parameters_that_are_added_later_are_trained(device):
+    first, second = (nn.Parameter(vidya.ones(3, device=device)) for _ in range(2))
+    optimizer = SGD([first], lr=0.5)
+
+    @vidya.compile
+    def step():
+        optimizer.zero_grad()
+        (first.sum() + second.sum()).backward()
+        optimizer.step()
+
+    step()
+    optimizer.add_param_group({"params": [second]})
+    step()
+    np.testing.assert_array_equal(first.detach().numpy(), np.zeros(3))
+    np.testing.assert_array_equal(second.detach().numpy(), np.full(3, 0.5))
 
 
 def test_gradients_accumulate_where_nothing_clears_them(device):

@@ -281,6 +281,8 @@ def _fresh(entry: Entry) -> bool:
     """Is what the trace took for granted still so?"""
     if any(tensor.grad is not grad for tensor, grad in entry.capture.guards):
         return False
+    if not all(holds() for holds in entry.capture.conditions):
+        return False
     if entry.replay is not None:
         return entry.replay.fresh()
     symbols = entry.capture.inputs[len(entry.capture.inputs) - len(entry.capture.captured) :]

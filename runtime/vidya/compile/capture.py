@@ -26,6 +26,7 @@ class Capture(Trace):
     freezes: bool = False  # may kernels count on weights to stay what they are?
     less_memory: bool | None = None  # may a plan be slower for it? None: if memory is scarce
     frozen: list[int] = field(default_factory=list)  # numbers of the captured that they count on
+    conditions: list[Callable[[], bool]] = field(default_factory=list)  # what must stay so
     _symbols: dict[int, Any] = field(default_factory=dict)  # by id of the real tensor
     _live: dict[Any, Any] = field(default_factory=dict)
     _now: dict[int, Any] = field(default_factory=dict)  # value -> what a write put in its place
@@ -81,6 +82,9 @@ class Capture(Trace):
 
     def act(self, action: Callable[[], None]) -> None:
         self.host.append((action, False))
+
+    def depends(self, holds: Callable[[], bool]) -> None:
+        self.conditions.append(holds)
 
     def argument_number(self, number: Any) -> Any:
         """A number among the function's arguments."""

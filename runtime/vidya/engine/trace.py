@@ -276,6 +276,13 @@ def act(action: Callable[[], None]) -> None:
         trace.act(action)
 
 
+def depends(holds: Callable[[], bool]) -> None:
+    """A traced function is right only while holds(); after that it is traced anew."""
+    trace = _core.current_trace()
+    if trace is not None:
+        trace.depends(holds)
+
+
 @contextmanager
 def recording(trace: Trace) -> Iterator[None]:
     was = _core.set_trace(trace)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..construct import tensor
 from ..engine.autograd import no_grad
-from ..engine.trace import act, live, untraced
+from ..engine.trace import act, depends, live, untraced
 from ..errors import CheckpointError
 from ..tensor import Tensor
 
@@ -22,6 +22,7 @@ class Optimizer:
     """
 
     state_names: frozenset[str] = frozenset()
+    changes = 0  # of the set of parameters or of the state as a whole: for traced steps
 
     def __init__(self, params: Iterable[Any], defaults: Mapping[str, Any]) -> None:
         self.defaults = dict(defaults)
@@ -58,6 +59,7 @@ class Optimizer:
         settings = {**self.defaults, **group, "params": params}
         self._check(settings)
         self.param_groups.append(settings)
+        self.changes += 1
 
     def _check(self, settings: Mapping[str, Any]) -> None:
         """ValueError if a setting is out of its range."""
@@ -76,6 +78,8 @@ class Optimizer:
 
     def step(self) -> None:
         """Change every parameter that has a gradient."""
+        changes = self.changes
+        depends(lambda: self.changes == changes)
         with no_grad():
             for group in self.param_groups:
                 for param in group["params"]:
@@ -153,6 +157,7 @@ class Optimizer:
             if not 0 <= i < len(params):
                 raise CheckpointError(f"the optimizer state names parameter {i} of {len(params)}")
             self._check_state(i, params[i], values)
+        self.changes += 1
         self.state = {params[i]: _like(params[i], values) for i, values in loaded.items()}
         for mine, group in zip(self.param_groups, groups, strict=True):
             mine.update({name: value for name, value in group.items() if name != "params"})
