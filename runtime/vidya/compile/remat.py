@@ -42,8 +42,11 @@ def rematerialise(trace: Any, outputs: list[Any]) -> int:
     """
     if not trace.device.core.strided or trace.less_memory is False:
         return 0
+    enough = _SCARCE * trace.device.info["memory_bytes"]
+    if trace.less_memory is None and sum(trace.sizes.values()) < enough:
+        return 0  # even if nothing shared its place
     before = in_arena(trace, outputs)[1][0]
-    if trace.less_memory is None and before < _SCARCE * trace.device.info["memory_bytes"]:
+    if trace.less_memory is None and before < enough:
         return 0
     plan = _Plan(trace, outputs)
     chosen: list[_Again] = []
