@@ -8,6 +8,7 @@ what it is made from is there anyway.  (Chen et al., Training Deep Nets with Sub
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ def rematerialise(trace: Any, outputs: list[Any]) -> int:
     """
     if not trace.device.core.strided or trace.less_memory is False:
         return 0
-    enough = _SCARCE * trace.device.info["memory_bytes"]
+    known = trace.device.info["memory_bytes"]  # 0: the device does not say
+    enough = _SCARCE * known if known else math.inf
     if trace.less_memory is None and sum(trace.sizes.values()) < enough:
         return 0  # even if nothing shared its place
     before = in_arena(trace, outputs)[1][0]
