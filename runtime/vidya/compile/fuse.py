@@ -177,7 +177,7 @@ def _sums(
         trailing = dims == list(range(x.ndim - len(dims), x.ndim)) and dims
         size = math.prod(x.shape[d] for d in dims)
         same = x.dtype is out.dtype and x.dtype in (dtypes.float32, dtypes.float64)
-        if whole and trailing and same and size and length in (None, size) and not out._offset:
+        if whole and trailing and same and x.numel() and length in (None, size) and not out._offset:
             length = size
             found.append(i)
     return found[:_MOST_OUTPUTS]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .. import dtypes
 from .layout import cat, expand, permute, reshape
 from .linalg import matmul
 from .magnitude import vector_norm
@@ -244,6 +245,7 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     """Powers of x [n] as columns: x^(N-1) ... x^0, or x^0 ... x^(N-1). [n, N]"""
     _ranks("vander", (x, 1))
     n = x.shape[0] if N is None else N
+    x = x if x.dtype.category >= dtypes.FLOAT else x.long()
     if n < 0:
         raise ValueError(f"vander: N must not be negative, got {n}")
     if n == 0:

@@ -194,6 +194,8 @@ def logsumexp(x: Tensor, dim, keepdim=False) -> Tensor:
     """log(sum(exp(x))), without overflow: the maximum is taken out first."""
     x = as_floating(x)
     dims = wrap_dims("logsumexp", dim, x.ndim)
+    if not math.prod(x.shape[d] for d in dims):  # over nothing: the logarithm of 0
+        return sum(x, dims, keepdim).log()
     top = amax(x, dims, True)
     top = where(top.abs() == float("inf"), 0.0, top)
     return sum((x - top).exp(), dims, keepdim).log() + (

@@ -161,7 +161,7 @@ case("std", _spread(np.std), _spread_samples)
 
 def logsumexp(x, dim, keepdim=False):
     axis = dims_of(dim)
-    top = np.max(x, axis=axis, keepdims=True)
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0)
     total = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
     return total if keepdim else np.squeeze(total, axis)
@@ -171,6 +171,8 @@ def _logsumexp_samples(t):
     yield S(t(3, 4), 0)
     yield S(t(2, 3, 4), -1, keepdim=True)
     yield S(t(2, 3, 4), (0, 2))
+    yield S(t(3, 0), 1)
+    yield S(t(0, 3), 1)
     yield S(t.of([[1e4, -1e4, 0], [1e4, 1e4, 1e4]]), 1).forward_only()
     yield S(t.of([[-np.inf, -np.inf], [np.inf, 0]]), 1).forward_only()
 
