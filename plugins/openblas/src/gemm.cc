@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "gemm_packed.h"
 #include "lines.h"
 
 namespace vob {
@@ -215,6 +216,11 @@ void gemm(Device& d, const GemmShape& s, T* c, const T* a, const Matrices& am, c
       return;
     }
   }
+
+  if constexpr (std::is_same_v<T, float>)
+    if (d.simd->gemm32 && m >= kTileRows && n >= kTileCols && k >= 16 &&
+        gemm_packed(d, *d.simd->gemm32, s, c, a, am, b, bm, bias))
+      return;
 
   const Tiles tiles(d.pool.threads(), s, flops);
   auto tile = [&](int64_t u) {

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <complex>
 
+#include "bf16/kernels.h"
 #include "copy.h"
 #include "gemm.h"
-#include "gemm_bf16.h"
+#include "gemm_packed.h"
 #include "lines.h"
 
 namespace vob {
@@ -169,7 +170,7 @@ class MatMul final : public Kernel {
       p[i] = static_cast<uint16_t*>(to);
     }
     const uint16_t* bias = bias_ ? in_ptr<uint16_t>(call, 2) : nullptr;
-    if (!gemm_bf16(d, s_, out_ptr<uint16_t>(call), p[0], a_.m, p[1], b_.m, bias))
+    if (!gemm_packed(d, d.bf16->gemm, s_, out_ptr<uint16_t>(call), p[0], a_.m, p[1], b_.m, bias))
       return fail(err, VD_OOM, "%s: no memory to pack an operand", call.op);
     return VD_OK;
   }

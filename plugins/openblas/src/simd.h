@@ -54,6 +54,8 @@ struct SgdStep {
 
 struct AttentionLoops;
 struct QuantLoops;
+template <class E>
+struct PackedKernels;
 
 struct Simd {
   Loop unary[2][kUnaryOps];  // some only for float32: the others are nullptr
@@ -147,6 +149,7 @@ struct Simd {
   void (*philox)(uint32_t* out, uint64_t key, uint64_t counter, int64_t blocks);
   const AttentionLoops* attention;
   const QuantLoops* quant;
+  const PackedKernels<float>* gemm32;  // null: OpenBLAS multiplies
 };
 
 const Simd* simd_baseline();

@@ -149,8 +149,8 @@ void round(uint16_t* to, const float* x, int64_t n) {
 }  // namespace
 
 const Bf16Kernels* bf16_kernels_avx512() {
-  static const Bf16Kernels kernels{pack_b,          pack_a,    tile,        round,
-                                   bf16_nibble_row, bf16_dot4, bf16_scores, bf16_weighted};
+  static const Bf16Kernels kernels{
+      {pack_b, pack_a, tile, round}, bf16_nibble_row, bf16_dot4, bf16_scores, bf16_weighted};
   return &kernels;
 }
 

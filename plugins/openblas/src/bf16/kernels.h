@@ -4,10 +4,9 @@
 
 #include <cstdint>
 
-namespace vob {
+#include "../packed_kernels.h"
 
-constexpr int64_t kBf16Rows = 12;  // of a tile in registers: 12 x 2 vectors of float32
-constexpr int64_t kBf16Cols = 32;
+namespace vob {
 
 /* A row of activations as 15-bit integers 128 high + low, one scale per 32 of them: what is lost is
  * below 2^-15 of a group's largest element. Of 128 elements come the high bytes of groups 0 and 2,
@@ -25,18 +24,7 @@ inline int64_t nibble_at(int64_t i) {
 }
 
 struct Bf16Kernels {
-  /* Packs columns [0, n) (n <= kBf16Cols, the rest 0) of a k x n matrix, element (p, j) at
-   * p * s0 + j * s1 with s0 or s1 1: pairs of rows, column by column; (k + 1) / 2 pairs. */
-  void (*pack_b)(uint32_t* to, const uint16_t* b, int64_t s0, int64_t s1, int64_t k, int64_t n);
-  /* Packs `rows` rows of an A whose element (i, p) is at i * s0 + p * s1, in tiles of `each`: pairs
-   * of columns, row by row. */
-  void (*pack_a)(uint32_t* to, const uint16_t* a, int64_t s0, int64_t s1, int64_t rows,
-                 int64_t each, int64_t k);
-  /* c (rows x kBf16Cols, rows ldc apart) = or += packed a times packed b over `pairs` pairs. */
-  void (*tile)(float* c, int64_t ldc, const uint32_t* a, const uint32_t* b, int64_t rows,
-               int64_t pairs, bool add);
-  /* float32 to bfloat16, ties to even; as in `tile`, subnormal numbers are 0. */
-  void (*round)(uint16_t* to, const float* x, int64_t n);
+  PackedKernels<uint16_t> gemm;
   /* n is a multiple of 64; room for whole 128. */
   void (*nibble_row)(const NibbleRow& to, const uint16_t* x, int64_t n);
   /* y[r] = row r of 4-bit weights, laid out as QuantLoops says, times x; scale and zero (or null)
