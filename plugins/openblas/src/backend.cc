@@ -44,6 +44,8 @@ Device::Device(int threads)
   add_quant(table);
   add_factor(table);
   add_solve(table);
+  add_conv(table);
+  add_pool(table);
 }
 
 namespace {

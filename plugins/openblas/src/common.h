@@ -167,6 +167,8 @@ void add_attention_backward(sdk::Table<Make>&);
 void add_quant(sdk::Table<Make>&);
 void add_factor(sdk::Table<Make>&);
 void add_solve(sdk::Table<Make>&);
+void add_conv(sdk::Table<Make>&);
+void add_pool(sdk::Table<Make>&);
 
 }  // namespace vob
 

@@ -147,6 +147,26 @@ struct Simd {
                 int64_t n, const SgdStep&);
   /* Whole Philox blocks: 4 * blocks words, the first with counter (counter, 0). */
   void (*philox)(uint32_t* out, uint64_t key, uint64_t counter, int64_t blocks);
+  /* n pixels of m <= 8 channels, ldo apart: bias + sum of a[k * 8 + m] * rows[k][i].  Rows may be
+   * read to the end of a vector. */
+  void (*conv_line32)(float* out, int64_t ldo, const float* a, int m, const float* const* rows,
+                      int64_t k, int64_t n, const float* bias);
+  void (*conv_line64)(double* out, int64_t ldo, const double* a, int m, const double* const* rows,
+                      int64_t k, int64_t n, const double* bias);
+  /* to[m * ldt + j] += the product of g[m] and x[j], over `lines` lines of n pixels. */
+  void (*conv_products32)(float* to, int64_t ldt, const float* const* g, int64_t gstep, int64_t m,
+                          const float* const* x, int64_t xstep, int64_t count, int64_t lines,
+                          int64_t n);
+  void (*conv_products64)(double* to, int64_t ldt, const double* const* g, int64_t gstep, int64_t m,
+                          const double* const* x, int64_t xstep, int64_t count, int64_t lines,
+                          int64_t n);
+  /* One element of the window for n results: the largest and its place, or the sum. */
+  void (*max_line32)(float* best, int32_t* where, const float* x, int64_t n, int64_t stride,
+                     int64_t first);
+  void (*max_line64)(double* best, int64_t* where, const double* x, int64_t n, int64_t stride,
+                     int64_t first);
+  void (*add_line32)(float* sum, const float* x, int64_t n, int64_t stride);
+  void (*add_line64)(double* sum, const double* x, int64_t n, int64_t stride);
   const AttentionLoops* attention;
   const QuantLoops* quant;
   const PackedKernels<float>* gemm32;  // null: OpenBLAS multiplies

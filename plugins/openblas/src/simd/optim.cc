@@ -83,6 +83,8 @@ const Simd* VOB_NAME(VOB_ISA)() {
     Simd s{};
     VOB_ISA::fill_elementwise(s);
     VOB_ISA::fill_smooth(s);
+    VOB_ISA::fill_conv(s);
+    VOB_ISA::fill_pool(s);
     VOB_ISA::fill_ewise(s);
     VOB_ISA::fill_rope(s);
     VOB_ISA::fill_convert(s);

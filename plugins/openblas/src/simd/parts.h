@@ -20,6 +20,8 @@ void fill_gemm(Simd&);
 void fill_optim(Simd&);
 void fill_attention(Simd&);
 void fill_quant(Simd&);
+void fill_conv(Simd&);
+void fill_pool(Simd&);
 
 }  // namespace VOB_ISA
 }  // namespace vob

@@ -1,0 +1,150 @@
+// Convolution over one or two dims and its adjoints, directly: no matrix of windows is made.
+//
+// The work is cut into bands of output lines.  A band's input is copied once, with its border of
+// zeros and, where the stride is not 1, with the columns sorted by their remainder, so that every
+// element of the kernel reads a run of neighbours.
+#include <algorithm>
+
+#include "conv.h"
+
+namespace vob {
+namespace {
+
+constexpr int kChannels = 8;  // outputs that a pass over the rows makes
+
+template <class T>
+auto line_of(const Simd* s) {
+  if constexpr (sizeof(T) == 4) return s->conv_line32;
+  if constexpr (sizeof(T) == 8) return s->conv_line64;
+}
+template <class T>
+auto products_of(const Simd* s) {
+  if constexpr (sizeof(T) == 4) return s->conv_products32;
+  if constexpr (sizeof(T) == 8) return s->conv_products64;
+}
+
+/* y = x * w; as the adjoint in x (only stride 1), channels change roles and the kernel is turned. */
+template <class T>
+vd_status forward(Device& d, const ConvShape& c, const T* x, const T* w, const T* bias, T* y,
+                  bool adjoint, vd_err* err) {
+  const int64_t taps = c.kh * c.kw, depth = c.in * taps;
+  const int64_t blocks = (c.out + kChannels - 1) / kChannels;
+  T* packed =
+      static_cast<T*>(d.scratch.get(size_t(c.groups * blocks * depth * kChannels) * sizeof(T)));
+  if (!packed) return fail(err, VD_OOM, "convolution: no memory for the weights");
+  for (int64_t g = 0; g < c.groups; ++g)
+    for (int64_t o = 0; o < blocks * kChannels; ++o)
+      for (int64_t i = 0; i < c.in; ++i)
+        for (int64_t t = 0; t < taps; ++t) {
+          T* to = packed + ((g * blocks + o / kChannels) * depth + i * taps + t) * kChannels;
+          // the adjoint reads the weight [its in, its out, taps]
+          const int64_t from = adjoint ? ((g * c.in + i) * c.out + o) * taps + taps - 1 - t
+                                       : ((g * c.out + o) * c.in + i) * taps + t;
+          to[o % kChannels] = o < c.out ? w[from] : T(0);
+        }
+  const int64_t lines = c.band(1 << 15, d.pool.threads(), sizeof(T));
+  const int64_t bands = (c.oh + lines - 1) / lines;
+  std::atomic<bool> no_memory{false};
+  d.pool.each(c.n * c.groups * bands, [&](int64_t u) {
+    const int64_t image = u / (c.groups * bands), g = u / bands % c.groups, b = u % bands;
+    const int64_t y0 = b * lines, count = std::min(lines, c.oh - y0);
+    T* mem = static_cast<T*>(thread_scratch(
+        2, c.band_elements(lines) * sizeof(T) + size_t(depth) * sizeof(T*) + 64));
+    if (!mem) no_memory = true;
+    if (!mem) return;
+    const T** rows = reinterpret_cast<const T**>(mem);
+    T* band = reinterpret_cast<T*>(rows + depth);
+    c.copy_band(x + (image * c.groups + g) * c.in * c.h * c.w, y0, count, band);
+    for (int64_t line = 0; line < count; ++line) {
+      c.rows_of(band, count, line, rows);
+      for (int64_t k = 0; k < blocks; ++k) {
+        const int64_t first = g * c.out + k * kChannels;
+        const int m = int(std::min<int64_t>(kChannels, c.out - k * kChannels));
+        T* to = y + ((image * c.groups * c.out + first) * c.oh + y0 + line) * c.ow;
+        line_of<T>(d.simd)(to, c.oh * c.ow, packed + (g * blocks + k) * depth * kChannels, m, rows,
+                           depth, c.ow, bias ? bias + first : nullptr);
+      }
+    }
+  });
+  return no_memory ? fail(err, VD_OOM, "convolution: no memory for a band") : VD_OK;
+}
+
+/* The adjoint in the weight; parts of fixed size are added up in order, whoever computed them. */
+template <class T>
+vd_status weight(Device& d, const ConvShape& c, const T* grad, const T* x, T* y, vd_err* err) {
+  const int64_t depth = c.in * c.kh * c.kw, size = c.groups * c.out * depth;
+  const int64_t lines = c.band(1 << 17, 1, sizeof(T)), bands = (c.oh + lines - 1) / lines;
+  const int64_t units = c.n * bands, parts = std::max<int64_t>(1, std::min<int64_t>(16, units));
+  T* partial = static_cast<T*>(d.scratch.get(size_t(parts * size) * sizeof(T)));
+  if (!partial) return fail(err, VD_OOM, "convolution_weight: no memory for partial sums");
+  std::fill_n(partial, parts * size, T(0));
+  std::atomic<bool> no_memory{false};
+  d.pool.each(parts, [&](int64_t p) {
+    T* mem = static_cast<T*>(thread_scratch(
+        2, c.band_elements(lines) * sizeof(T) + size_t(depth + c.out) * sizeof(T*) + 64));
+    if (!mem) no_memory = true;
+    if (!mem) return;
+    const T** rows = reinterpret_cast<const T**>(mem);
+    const T** from = rows + depth;
+    T* band = reinterpret_cast<T*>(from + c.out);
+    for (int64_t u = p * units / parts; u < (p + 1) * units / parts; ++u) {
+      const int64_t image = u / bands, y0 = u % bands * lines;
+      const int64_t count = std::min(lines, c.oh - y0);
+      for (int64_t g = 0; g < c.groups; ++g) {
+        c.copy_band(x + (image * c.groups + g) * c.in * c.h * c.w, y0, count, band);
+        c.rows_of(band, count, 0, rows);
+        for (int64_t o = 0; o < c.out; ++o)
+          from[o] = grad + ((image * c.groups + g) * c.out + o) * c.oh * c.ow + y0 * c.ow;
+        products_of<T>(d.simd)(partial + p * size + g * c.out * depth, depth, from, c.ow, c.out,
+                               rows, c.line_step(), depth, count, c.ow);
+      }
+    }
+  });
+  if (no_memory) return fail(err, VD_OOM, "convolution_weight: no memory for a band");
+  d.pool.ranges(size, double(parts), 64, [&](int64_t b, int64_t e) {
+    for (int64_t i = b; i < e; ++i) {
+      T sum = partial[i];
+      for (int64_t p = 1; p < parts; ++p) sum += partial[p * size + i];
+      y[i] = sum;
+    }
+  });
+  return VD_OK;
+}
+
+enum class Role { Forward, Input, Weight };
+
+template <Role R>
+vd_status make(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
+  const int inputs = R == Role::Forward ? 3 : 2;
+  const DType t = call.n_inputs ? in_type(call, 0) : DType::Unknown;
+  if (!arity(call, inputs, 1) || (t != DType::F32 && t != DType::F64) || in_type(call, 1) != t)
+    return unsupported(call, err, "it takes float32 or float64 tensors of one dtype");
+  const bool biased = R == Role::Forward && !sdk::absent(call.inputs[2]);
+  if (biased && in_type(call, 2) != t) return unsupported(call, err, "the bias differs in dtype");
+  const vd_tensor &x = R == Role::Weight ? call.inputs[1] : call.inputs[0],
+                  &w = R == Role::Weight ? call.outputs[0] : call.inputs[1],
+                  &y = R == Role::Weight ? call.inputs[0] : call.outputs[0];
+  ConvShape c;
+  if (!c.read(call, x, w, y, R == Role::Input))
+    return unsupported(call, err, "the direct way is for one or two dims, and kernels that mix");
+  return answer(kernel, kPreferred, [c, t, biased](Device& d, const vd_call& v, vd_err* e) {
+    auto go = [&](auto zero) {
+      using T = decltype(zero);
+      const T *a = in_ptr<T>(v, 0), *b = in_ptr<T>(v, 1);
+      if (R == Role::Weight) return weight<T>(d, c, a, b, out_ptr<T>(v), e);
+      return forward<T>(d, c, a, b, biased ? in_ptr<T>(v, 2) : nullptr, out_ptr<T>(v),
+                        R == Role::Input, e);
+    };
+    return t == DType::F32 ? go(float{}) : go(double{});
+  });
+}
+
+}  // namespace
+
+void add_conv(sdk::Table<Make>& table) {
+  table.add("convolution", make<Role::Forward>);
+  table.add("convolution_input", make<Role::Input>);
+  table.add("convolution_weight", make<Role::Weight>);
+}
+
+}  // namespace vob
