@@ -46,6 +46,7 @@ Device::Device(int threads)
   add_solve(table);
   add_conv(table);
   add_pool(table);
+  add_topk(table);
 }
 
 namespace {

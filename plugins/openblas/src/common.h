@@ -169,6 +169,7 @@ void add_factor(sdk::Table<Make>&);
 void add_solve(sdk::Table<Make>&);
 void add_conv(sdk::Table<Make>&);
 void add_pool(sdk::Table<Make>&);
+void add_topk(sdk::Table<Make>&);
 
 }  // namespace vob
 

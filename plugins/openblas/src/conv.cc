@@ -23,7 +23,8 @@ auto products_of(const Simd* s) {
   if constexpr (sizeof(T) == 8) return s->conv_products64;
 }
 
-/* y = x * w; as the adjoint in x (only stride 1), channels change roles and the kernel is turned. */
+/* y = x * w; as the adjoint in x (only stride 1), channels change roles and the kernel is turned.
+ */
 template <class T>
 vd_status forward(Device& d, const ConvShape& c, const T* x, const T* w, const T* bias, T* y,
                   bool adjoint, vd_err* err) {
@@ -48,8 +49,8 @@ vd_status forward(Device& d, const ConvShape& c, const T* x, const T* w, const T
   d.pool.each(c.n * c.groups * bands, [&](int64_t u) {
     const int64_t image = u / (c.groups * bands), g = u / bands % c.groups, b = u % bands;
     const int64_t y0 = b * lines, count = std::min(lines, c.oh - y0);
-    T* mem = static_cast<T*>(thread_scratch(
-        2, c.band_elements(lines) * sizeof(T) + size_t(depth) * sizeof(T*) + 64));
+    T* mem = static_cast<T*>(
+        thread_scratch(2, c.band_elements(lines) * sizeof(T) + size_t(depth) * sizeof(T*) + 64));
     if (!mem) no_memory = true;
     if (!mem) return;
     const T** rows = reinterpret_cast<const T**>(mem);

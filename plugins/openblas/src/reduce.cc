@@ -1,9 +1,10 @@
-// sum, prod, amax, amin over any set of dims.
+// sum, prod, amax, amin and the 2-norm over any set of dims.
 //
 // The input's dims are split into kept and reduced ones, each merged.  Rows: the innermost memory
 // run is reduced, each run in one call.  Columns: the run is kept, and whole runs are combined
 // into a row of accumulators.  Anything else is gathered into rows block by block.  Accumulators
 // are double for float32 and below, so the order of the runs hardly matters.
+#include <cmath>
 #include <complex>
 #include <limits>
 #include <type_traits>
@@ -14,7 +15,7 @@
 namespace vob {
 namespace {
 
-enum class Op { Sum, Prod, Max, Min };
+enum class Op { Sum, Prod, Max, Min, Norm };
 
 // ---- what one type does ------------------------------------------------------------------------
 
@@ -22,7 +23,7 @@ enum class Op { Sum, Prod, Max, Min };
 template <class T, class A, Op O>
 struct Rule {
   static A identity() {
-    if constexpr (O == Op::Sum) return A(0);
+    if constexpr (O == Op::Sum || O == Op::Norm) return A(0);
     if constexpr (O == Op::Prod) return A(1);
     if constexpr (O == Op::Max)
       return std::numeric_limits<A>::has_infinity ? A(-std::numeric_limits<A>::infinity())
@@ -32,7 +33,7 @@ struct Rule {
                                                   : std::numeric_limits<A>::max();
   }
   static A join(A a, A b) {
-    if constexpr (O == Op::Sum) return a + b;
+    if constexpr (O == Op::Sum || O == Op::Norm) return a + b;
     if constexpr (O == Op::Prod) return a * b;
     if constexpr (O == Op::Max) return b > a || b != b ? b : a;
     if constexpr (O == Op::Min) return b < a || b != b ? b : a;
@@ -46,7 +47,7 @@ using Unsigned = std::make_unsigned_t<T>;
 template <class T, Op O, bool Integer = std::is_integral_v<T>>
 struct Accumulator {
   using type =
-      std::conditional_t<std::is_same_v<T, float> && (O == Op::Sum || O == Op::Prod), double, T>;
+      std::conditional_t<std::is_same_v<T, float> && O != Op::Max && O != Op::Min, double, T>;
 };
 template <Op O>
 struct Accumulator<std::complex<float>, O, false> {
@@ -57,6 +58,15 @@ struct Accumulator<T, O, true> {
   using type = std::conditional_t<O == Op::Sum || O == Op::Prod, Unsigned<T>, T>;
 };
 
+/* Squares that float32 cannot hold, or that it would round to 0, are taken in double. */
+inline double norm_row(const Simd* s, const float* x, int64_t n) {
+  const double sum = s->squares32(x, n);
+  if (sum > 1e-20 && sum < 1e38) return sum;
+  double wide = 0;
+  for (int64_t i = 0; i < n; ++i) wide += double(x[i]) * double(x[i]);
+  return wide;
+}
+
 template <class T, Op O>
 struct Loops {
   using A = typename Accumulator<T, O>::type;
@@ -65,23 +75,31 @@ struct Loops {
   static A row(const Simd* s, const T* x, int64_t n) {
     if constexpr (std::is_same_v<T, float> && O == Op::Sum) return s->sum32(x, n);
     if constexpr (std::is_same_v<T, double> && O == Op::Sum) return s->sum64(x, n);
+    if constexpr (std::is_same_v<T, float> && O == Op::Norm) return norm_row(s, x, n);
     if constexpr (std::is_same_v<T, float> && O == Op::Max) return s->max32(x, n);
     if constexpr (std::is_same_v<T, float> && O == Op::Min) return s->min32(x, n);
     A a[4] = {R::identity(), R::identity(), R::identity(), R::identity()};
     int64_t i = 0;
     for (; i + 4 <= n; i += 4)
-      for (int k = 0; k < 4; ++k) a[k] = R::join(a[k], A(x[i + k]));
-    for (; i < n; ++i) a[0] = R::join(a[0], A(x[i]));
+      for (int k = 0; k < 4; ++k) a[k] = R::join(a[k], term(x[i + k]));
+    for (; i < n; ++i) a[0] = R::join(a[0], term(x[i]));
     return R::join(R::join(a[0], a[1]), R::join(a[2], a[3]));
   }
   /* acc[j] with `rows` rows, `stride` apart. */
   static void columns(const Simd* s, A* acc, const T* x, int64_t n, int64_t rows, int64_t stride) {
     if constexpr (std::is_same_v<T, float> && O == Op::Sum) {
       s->col_sum32(acc, x, n, rows, stride);
+    } else if constexpr (std::is_same_v<T, float> && (O == Op::Max || O == Op::Min)) {
+      (O == Op::Max ? s->col_max32 : s->col_min32)(acc, x, n, rows, stride);
     } else {
       for (int64_t r = 0; r < rows; ++r, x += stride)
-        for (int64_t j = 0; j < n; ++j) acc[j] = R::join(acc[j], A(x[j]));
+        for (int64_t j = 0; j < n; ++j) acc[j] = R::join(acc[j], term(x[j]));
     }
+  }
+  /* What an element adds to the accumulator. */
+  static A term(T x) {
+    if constexpr (O == Op::Norm) return A(x) * A(x);
+    return A(x);
   }
 };
 
@@ -238,6 +256,7 @@ class Reduce final : public Kernel {
   }
 
   void write(const Simd*, char* out, int64_t i, A value) const {
+    if constexpr (O == Op::Norm) value = std::sqrt(value);
     if (type_ == DType::F16) {
       reinterpret_cast<uint16_t*>(out)[i] = sdk::float_to_f16(narrow(value));
     } else if (type_ == DType::BF16) {
@@ -259,6 +278,23 @@ class Reduce final : public Kernel {
 
 // ---- find --------------------------------------------------------------------------------------
 
+/* The dims that go, from `dims`, or as the user of vector_norm gave `dim`; false if there are no
+ * such dims. */
+bool read_dims(const vd_call& call, const vd_tensor& x, bool* gone) {
+  const vd_attr* a = sdk::find_attr(call, "dims");
+  if (!a) a = sdk::find_attr(call, "dim");
+  if (!a) return std::fill_n(gone, x.ndim, true), true;
+  const bool one = a->kind == VD_ATTR_INT;
+  if (!one && a->kind != VD_ATTR_INTS) return false;
+  for (int i = 0; i < (one ? 1 : a->count); ++i) {
+    int64_t dim = one ? a->value.i : a->value.ints[i];
+    if (dim < 0) dim += x.ndim;
+    if (dim < 0 || dim >= x.ndim) return false;
+    gone[dim] = true;
+  }
+  return true;
+}
+
 template <Op O>
 vd_status make(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
   if (!arity(call, 1, 1)) return fail(err, VD_INVALID, "%s takes 1 input and 1 output", call.op);
@@ -266,18 +302,8 @@ vd_status make(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd
   const DType t = in_type(call, 0);
   if (t != out_type(call)) return unsupported(call, err, "the output's dtype differs");
   bool gone[VD_MAX_NDIM] = {};
-  if (const vd_attr* a = sdk::find_attr(call, "dims")) {
-    if (a->kind != VD_ATTR_INTS) return fail(err, VD_INVALID, "%s: dims must be integers", call.op);
-    for (int i = 0; i < a->count; ++i) {
-      int64_t dim = a->value.ints[i];
-      if (dim < 0 || dim >= x.ndim)
-        return fail(err, VD_INVALID, "%s: dim %lld is outside [0, %d)", call.op, (long long)dim,
-                    x.ndim);
-      gone[dim] = true;
-    }
-  } else {
-    for (int i = 0; i < x.ndim; ++i) gone[i] = true;
-  }
+  if (!read_dims(call, x, gone))
+    return fail(err, VD_INVALID, "%s: dims must be integers in [0, %d)", call.op, x.ndim);
   Shape s;
   Layout reduced;
   s.k = s.r = 1;
@@ -298,7 +324,14 @@ vd_status make(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd
   s.reduced = merged(reduced);
   auto set = [&](auto zero) { kernel = std::make_unique<Reduce<decltype(zero), O>>(s, t); };
   constexpr bool order = O == Op::Max || O == Op::Min;
-  if (t == DType::F32 || sdk::is_half(t)) {
+  if constexpr (O == Op::Norm) {
+    const vd_attr* dim = sdk::find_attr(call, "dim");
+    if (sdk::attr_float(call, "ord", 2) != 2 || !sdk::is_float(t) ||
+        (dim && dim->count == 0 && dim->kind == VD_ATTR_INTS))
+      return unsupported(call, err, "the kernel is for the 2-norm of floats");
+    t == DType::F64 ? set(double{}) : set(float{});
+    return VD_OK;
+  } else if (t == DType::F32 || sdk::is_half(t)) {
     set(float{});
   } else if (t == DType::F64) {
     set(double{});
@@ -321,6 +354,7 @@ void add_reduce(sdk::Table<Make>& table) {
   table.add("prod", make<Op::Prod>);
   table.add("amax", make<Op::Max>);
   table.add("amin", make<Op::Min>);
+  table.add("vector_norm", make<Op::Norm>);
 }
 
 }  // namespace vob

@@ -76,33 +76,11 @@ template <class T>
 using Running = std::conditional_t<std::is_same_v<T, float>, double, T>;
 
 template <class T, class Op>
-void cumulate(const T* x, T* y, int64_t n) {
+void cumulate(const Simd* s, const T* x, T* y, int64_t n) {
+  (void)s;
   using A = Running<T>;
-  if constexpr (std::is_same_v<T, float>) {
-    if (n >= 64) {
-      // One chain of additions waits for itself: four quarters run side by side, each from the
-      // total of those before it.
-      const int64_t q = n / 4;
-      double start[4] = {double(x[0]), 0, 0, 0};
-      for (int64_t i = 1; i < q; ++i) start[0] = Op::join(start[0], double(x[i]));
-      double part[2] = {double(x[q]), double(x[2 * q])};
-      for (int64_t i = 1; i < q; ++i)
-        for (int k = 0; k < 2; ++k) part[k] = Op::join(part[k], double(x[(k + 1) * q + i]));
-      start[1] = start[0];
-      start[2] = Op::join(start[1], part[0]);
-      start[3] = Op::join(start[2], part[1]);
-      double run[4];
-      for (int k = 0; k < 4; ++k) {
-        run[k] = k ? Op::join(start[k], double(x[k * q])) : double(x[0]);
-        y[k * q] = float(run[k]);
-      }
-      for (int64_t i = 1; i < q; ++i)
-        for (int k = 0; k < 4; ++k)
-          y[k * q + i] = float(run[k] = Op::join(run[k], double(x[k * q + i])));
-      for (int64_t i = 4 * q; i < n; ++i) y[i] = float(run[3] = Op::join(run[3], double(x[i])));
-      return;
-    }
-  }
+  if constexpr (std::is_same_v<T, float>)
+    return (std::is_same_v<Op, Plus> ? s->cumsum32 : s->cumprod32)(y, x, n);
   A run = A(x[0]);
   y[0] = x[0];
   for (int64_t i = 1; i < n; ++i) y[i] = T(run = Op::join(run, A(x[i])));
@@ -253,8 +231,8 @@ vd_status make_sum(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel
   LineSpec spec;
   auto set = [&](auto zero) {
     using T = decltype(zero);
-    spec.fn = [](const Simd*, const void* const* in, void* const* out, int64_t n) {
-      cumulate<T, Op>(static_cast<const T*>(in[0]), static_cast<T*>(out[0]), n);
+    spec.fn = [](const Simd* s, const void* const* in, void* const* out, int64_t n) {
+      cumulate<T, Op>(s, static_cast<const T*>(in[0]), static_cast<T*>(out[0]), n);
     };
     if (by_columns && !sdk::is_half(in_type(call, 0))) cumulate_columns<T, Op>(columns, kernel);
   };

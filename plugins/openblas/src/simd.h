@@ -84,6 +84,13 @@ struct Simd {
   double (*sum64)(const double*, int64_t);
   float (*max32)(const float*, int64_t);  // NaN if there is one; -inf for n = 0
   float (*min32)(const float*, int64_t);
+  double (*squares32)(const float*, int64_t);  // their sum, which float32 may not hold
+  /* acc[j] against the extreme of `rows` rows' element j. */
+  void (*col_max32)(float* acc, const float* x, int64_t n, int64_t rows, int64_t stride);
+  void (*col_min32)(float* acc, const float* x, int64_t n, int64_t rows, int64_t stride);
+  /* Running sums and products of a row, in double. */
+  void (*cumsum32)(float* y, const float* x, int64_t n);
+  void (*cumprod32)(float* y, const float* x, int64_t n);
   /* acc[j] += the sum of `rows` rows' element j; rows are `stride` elements apart. */
   void (*col_sum32)(double* acc, const float* x, int64_t n, int64_t rows, int64_t stride);
 

@@ -20,7 +20,7 @@ void block(T* out, int64_t ldo, const T* a, const T* const* rows, int64_t at, in
     for (int v = 0; v < V; ++v) x[v] = load(p + v * L);
 #pragma GCC unroll 8
     for (int m = 0; m < M; ++m) {
-      const Vec<T> w = splat(a[m]);
+      const Vec<T> w = a[m] - Vec<T>{};  // splat, without the addition that keeps -0
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) acc[m][v] += w * x[v];
     }

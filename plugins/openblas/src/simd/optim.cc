@@ -85,6 +85,7 @@ const Simd* VOB_NAME(VOB_ISA)() {
     VOB_ISA::fill_smooth(s);
     VOB_ISA::fill_conv(s);
     VOB_ISA::fill_pool(s);
+    VOB_ISA::fill_scan(s);
     VOB_ISA::fill_ewise(s);
     VOB_ISA::fill_rope(s);
     VOB_ISA::fill_convert(s);

@@ -22,6 +22,7 @@ void fill_attention(Simd&);
 void fill_quant(Simd&);
 void fill_conv(Simd&);
 void fill_pool(Simd&);
+void fill_scan(Simd&);
 
 }  // namespace VOB_ISA
 }  // namespace vob

@@ -10,18 +10,25 @@ double sum32(const float* x, int64_t n) { return row_sum(x, n); }
 double sum64(const double* x, int64_t n) { return row_sum(x, n); }
 float max32(const float* x, int64_t n) { return row_max(x, n); }
 
-float min32(const float* x, int64_t n) {
-  // the largest of -x, in blocks that stay in the first cache
-  constexpr int64_t kBlock = 1024;
-  float y[kBlock], best = -__builtin_inff();
-  for (int64_t at = 0; at < n; at += kBlock) {
-    int64_t count = n - at < kBlock ? n - at : kBlock;
-    for (int64_t i = 0; i < count; ++i) y[i] = -x[at + i];
-    float v = row_max(y, count);
-    best = v > best || v != v ? v : best;
-    if (v != v) return v;
+float min32(const float* x, int64_t n) { return row_extreme<float, false>(x, n); }
+double squares32(const float* x, int64_t n) {
+  return blocked_sum<float>(n, [=](auto at) {
+    const Vec<float> v = at(x);
+    return v * v;
+  });
+}
+
+/* The rows' extremes per column; a NaN stays. */
+template <bool Largest>
+void col_extreme32(float* acc, const float* x, int64_t n, int64_t rows, int64_t stride) {
+  for (int64_t r = 0; r < rows; ++r, x += stride) {
+#pragma GCC ivdep
+    for (int64_t j = 0; j < n; ++j) {
+      const float v = x[j], a = acc[j];
+      const bool take = (Largest ? v > a : v < a) | (v != v);
+      acc[j] = take ? v : a;
+    }
   }
-  return -best;
 }
 
 void col_sum32(double* acc, const float* x, int64_t n, int64_t rows, int64_t stride) {
@@ -48,6 +55,9 @@ void fill_reduce(Simd& s) {
   s.sum64 = sum64;
   s.max32 = max32;
   s.min32 = min32;
+  s.squares32 = squares32;
+  s.col_max32 = col_extreme32<true>;
+  s.col_min32 = col_extreme32<false>;
   s.col_sum32 = col_sum32;
 }
 

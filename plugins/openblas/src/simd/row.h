@@ -45,18 +45,22 @@ static inline double row_dot(const T* x, const T* y, int64_t n) {
   return blocked_sum<T>(n, [=](auto load) { return load(x) * load(y); });
 }
 
-/* The largest element; NaN if there is one; -inf of nothing. */
-template <class T>
-static inline T row_max(const T* x, int64_t n) {
+/* The largest element, or the smallest; NaN if there is one; -inf, or inf, of nothing. */
+template <class T, bool Largest>
+static inline T row_extreme(const T* x, int64_t n) {
   constexpr int64_t L = kLanes<T>;
   using I = Int<T>;
   // A NaN loses every comparison; it is found by its magnitude as an integer, above infinity's.
   const Vec<I> magnitude = splat(I(~(I(1) << (sizeof(T) * 8 - 1))));
-  const T low = T(-__builtin_inf());
-  Vec<T> m0 = splat(low), m1 = m0;
+  const T none = T(Largest ? -__builtin_inf() : __builtin_inf());
+  Vec<T> m0 = splat(none), m1 = m0;
   Vec<I> b0{}, b1{};
+  auto better = [](Vec<T> v, Vec<T> m) {
+    if constexpr (Largest) return v > m ? v : m;
+    if constexpr (!Largest) return v < m ? v : m;
+  };
   auto take = [&](Vec<T> v, Vec<T>& m, Vec<I>& b) {
-    m = v > m ? v : m;
+    m = better(v, m);
     Vec<I> u = (Vec<I>)v & magnitude;
     b = u > b ? u : b;
   };
@@ -69,12 +73,16 @@ static inline T row_max(const T* x, int64_t n) {
     take(load(x + i), m0, b0);
     i += L;
   }
-  if (i < n) take(load_tail(x + i, n - i, low), m1, b1);
-  m0 = m1 > m0 ? m1 : m0;
+  if (i < n) take(load_tail(x + i, n - i, none), m1, b1);
+  m0 = better(m1, m0);
   b0 = b1 > b0 ? b1 : b0;
   const I most = lane_fold<I>(b0, [](Vec<I> p, Vec<I> q) { return p > q ? p : q; });
   if (most > bits<I>(T(__builtin_inf()))) return T(__builtin_nan(""));
-  return lane_fold<T>(m0, [](Vec<T> p, Vec<T> q) { return p > q ? p : q; });
+  return lane_fold<T>(m0, better);
+}
+template <class T>
+static inline T row_max(const T* x, int64_t n) {
+  return row_extreme<T, true>(x, n);
 }
 
 /* y[i] = f(x[i]) in whole vectors, the last one padded. */
