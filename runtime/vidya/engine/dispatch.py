@@ -58,7 +58,8 @@ def resolve(op: Any, values: tuple) -> _core.Plan:
             observe(definition, trace)
         if anomaly.enabled and not trace.mutated:
             anomaly.watch(definition, trace, out)
-        elif len(trace.nodes) > 1 and not trace.mutated:  # in place: the order of writes counts
+        elif len(trace.nodes) > 1 and not trace.mutated and all(trace.sizes.values()):
+            # not in place, where the order of writes counts, and not on nothing
             outs = list(out) if isinstance(out, tuple) else [out]
             for finish in finishers:
                 finish(trace, [t for t in outs if t is not None])
