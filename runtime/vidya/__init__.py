@@ -13,6 +13,7 @@ _core.register_errors(errors)
 from .arguments import explain as _explain  # noqa: E402
 from .arguments import explained as _explained  # noqa: E402
 from .backends import hookimpl, hookspec  # noqa: E402
+from .both_ways import connect as _connect  # noqa: E402
 from .engine import autocast as _autocast  # noqa: E402
 from .engine import autograd as _engine_autograd  # noqa: E402
 from .engine import debug as _debug  # noqa: E402
@@ -296,6 +297,7 @@ _explain(
     out=True,
 )
 
+_connect(globals(), Tensor)
 _autocast.declare()
 _core.set_callbacks(
     _dispatch.resolve,

@@ -261,6 +261,14 @@ for _module, _names in _TABLE.items():
     for _name in _names.split():
         setattr(InPlace, f"{_name}_", _in_place(f"{_name}_", getattr(_module, _name)))
 
+_ALSO = {  # PyTorch's other names
+    "arccos_": "acos_", "arccosh_": "acosh_", "arcsin_": "asin_", "arcsinh_": "asinh_",
+    "arctan_": "atan_", "arctan2_": "atan2_", "arctanh_": "atanh_", "greater_": "gt_",
+    "greater_equal_": "ge_", "less_": "lt_", "less_equal_": "le_", "not_equal_": "ne_",
+}  # fmt: skip
+for _name, _known in _ALSO.items():
+    setattr(InPlace, _name, getattr(InPlace, _known))
+
 for _class in (Methods, InPlace):
     for _name, _function in list(vars(_class).items()):
         if isinstance(_function, FunctionType):

@@ -519,7 +519,7 @@ class Tensor(_core.TensorBase, Methods, InPlace):
 
 _GUARDED = """
 add_ backward copy_ div_ expand_as fill_ mul_ new_empty new_full new_ones new_zeros sub_
-sum_to to where
+sum_to to where zero_
 """
 for _name in _GUARDED.split():
     setattr(Tensor, _name, explained(getattr(Tensor, _name)))

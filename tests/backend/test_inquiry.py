@@ -60,3 +60,13 @@ def test_the_bag_layer(device):
     out.sum().backward()
     assert bag.weight.grad[0].abs().sum().item() == 0
     assert "mode='sum'" in repr(bag)
+
+
+def test_functions_and_methods_both_ways(device):
+    x = vidya.tensor([[4.0, 1.0], [1.0, 9.0]], device=device)
+    assert vidya.sqrt_(x.clone()).tolist()[1][1] == 3
+    assert vidya.zero_(x.clone()).abs().sum().item() == 0
+    assert x.clone().greater_(2.0).tolist() == [[1, 0], [0, 1]]
+    assert vidya.allclose(x.det(), vidya.det(x))
+    assert vidya.allclose(x.cholesky() @ x.cholesky().mT, x, atol=1e-5)
+    assert x.qr()[0].shape == (2, 2)
