@@ -46,7 +46,7 @@ def compile(
 
     passes: names of the graph passes to run (default: all); () switches them off.
     less_memory: compute cheap values again instead of keeping them. None: where a plan would take
-    more than a quarter of the device's memory.
+    more than a thirtieth of the device's memory.
     """
     if function is None:
         return lambda f: compile(

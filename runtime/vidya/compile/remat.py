@@ -21,7 +21,7 @@ from .passes import ELEMENTWISE, slots, substitute, writers
 _CHEAP = ELEMENTWISE | {"ewise", "copy", "swiglu", "geglu", "rms_norm", "layer_norm"}
 _LEAST = 1 << 20  # bytes: smaller values are not worth a kernel
 _MOST = 256  # kernels that a plan may get more
-_SCARCE = 0.25  # of the device's memory
+_SCARCE = 1 / 30  # of the memory of a device: a plan that takes more is worth a little time
 _WORTH = 0.95  # of the arena may be left, or the plan stays as it was
 
 
