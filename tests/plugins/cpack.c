@@ -33,8 +33,7 @@ static vd_status pack_run(void* device, void* kernel, const vd_call* call, vd_er
   if (!(b->flags & VD_TENSOR_FROZEN)) return fail(err, VD_INTERNAL, "not frozen at the run");
   if (!p->copy) {
     p->copy = malloc((size_t)(k * n) * sizeof(float));
-    for (int64_t i = 0; i < k * n; ++i)
-      ((float*)p->copy)[i % n * k + i / n] = ((float*)data(b))[i];
+    for (int64_t i = 0; i < k * n; ++i) ((float*)p->copy)[i % n * k + i / n] = ((float*)data(b))[i];
     ++made;
   }
   for (int64_t i = 0, rows = numel(out) / n; i < rows * n; ++i) {

@@ -105,9 +105,15 @@ static vd_status cplan_run(void* device, void* p, const vd_tensor* inputs, vd_te
       continue;
     }
     for (int32_t i = 0; i < s->n_out; ++i) out[i] = mine->values[s->out[i]].t;
-    vd_attr dims = {.name = "dims", .kind = VD_ATTR_INTS, .count = s->n_dims, .value.ints = s->dims};
-    vd_call call = {.struct_size = sizeof call, .op = s->op->name, .n_inputs = s->n_in,
-                    .n_outputs = s->n_out, .n_attrs = 1, .inputs = in, .outputs = out,
+    vd_attr dims = {
+        .name = "dims", .kind = VD_ATTR_INTS, .count = s->n_dims, .value.ints = s->dims};
+    vd_call call = {.struct_size = sizeof call,
+                    .op = s->op->name,
+                    .n_inputs = s->n_in,
+                    .n_outputs = s->n_out,
+                    .n_attrs = 1,
+                    .inputs = in,
+                    .outputs = out,
                     .attrs = &dims};
     vd_status status = s->op->run(&call, err);
     if (status != VD_OK) return status;
