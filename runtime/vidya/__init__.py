@@ -98,6 +98,15 @@ from .engine.autograd import (  # noqa: E402
 )
 from .ops.activation import relu, sigmoid, silu  # noqa: E402
 from .ops.arrange import *  # noqa: E402, F403
+from .ops.bits import (  # noqa: E402
+    bitwise_and,
+    bitwise_left_shift,
+    bitwise_not,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    logical_not,
+)
 from .ops.compare import (  # noqa: E402
     eq,
     ge,
@@ -121,68 +130,23 @@ from .ops.create import arange, eye, linspace, logspace  # noqa: E402
 from .ops.diagonal import *  # noqa: E402, F403
 from .ops.einsum import *  # noqa: E402, F403
 from .ops.elementwise import (  # noqa: E402
-    abs,
-    acos,
-    acosh,
     add,
-    asin,
-    asinh,
-    atan,
     atan2,
-    atanh,
-    bitwise_and,
-    bitwise_left_shift,
-    bitwise_not,
-    bitwise_or,
-    bitwise_right_shift,
-    bitwise_xor,
     cast,
-    ceil,
-    clamp,
     clone,
-    cos,
-    cosh,
     div,
-    erf,
-    erfc,
-    exp,
-    exp2,
-    expm1,
-    floor,
     floor_divide,
     fmod,
-    isnan,
-    log,
-    log1p,
-    log2,
-    log10,
-    logical_not,
     maximum,
     minimum,
     mul,
-    neg,
     pow,
-    reciprocal,
     remainder,
-    round,
-    rsqrt,
-    sign,
-    sin,
-    sinh,
-    sqrt,
-    square,
     sub,
-    tan,
-    tanh,
-    trunc,
 )
-from .ops.elementwise import acos as arccos  # noqa: E402
-from .ops.elementwise import acosh as arccosh  # noqa: E402
-from .ops.elementwise import asin as arcsin  # noqa: E402
-from .ops.elementwise import asinh as arcsinh  # noqa: E402
-from .ops.elementwise import atan as arctan  # noqa: E402
-from .ops.elementwise import atan2 as arctan2  # noqa: E402
-from .ops.elementwise import atanh as arctanh  # noqa: E402
+from .ops.elementwise import (  # noqa: E402
+    atan2 as arctan2,
+)
 from .ops.index import gather, index_add, index_select, masked_fill, scatter_add  # noqa: E402
 from .ops.inquiry import *  # noqa: E402, F403
 from .ops.layout import (  # noqa: E402
@@ -224,6 +188,60 @@ from .ops.special import (  # noqa: E402
 )
 from .ops.statistics import *  # noqa: E402, F403
 from .ops.strided import *  # noqa: E402, F403
+from .ops.unary import (  # noqa: E402
+    abs,
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atanh,
+    ceil,
+    clamp,
+    cos,
+    cosh,
+    erf,
+    erfc,
+    exp,
+    exp2,
+    expm1,
+    floor,
+    isnan,
+    log,
+    log1p,
+    log2,
+    log10,
+    neg,
+    reciprocal,
+    round,
+    rsqrt,
+    sign,
+    sin,
+    sinh,
+    sqrt,
+    square,
+    tan,
+    tanh,
+    trunc,
+)
+from .ops.unary import (  # noqa: E402
+    acos as arccos,
+)
+from .ops.unary import (  # noqa: E402
+    acosh as arccosh,
+)
+from .ops.unary import (  # noqa: E402
+    asin as arcsin,
+)
+from .ops.unary import (  # noqa: E402
+    asinh as arcsinh,
+)
+from .ops.unary import (  # noqa: E402
+    atan as arctan,
+)
+from .ops.unary import (  # noqa: E402
+    atanh as arctanh,
+)
 from .ops.windows import *  # noqa: E402, F403
 from .random import (  # noqa: E402
     Generator,

@@ -6,7 +6,10 @@ from typing import Any
 
 from . import _core, dtypes
 from .ops.compare import isfinite
-from .ops.elementwise import minimum, where
+from .ops.elementwise import (
+    minimum,
+    where,
+)
 from .ops.rules import accumulation
 from .ops.sets import searchsorted
 from .random import Generator, rand, rand_like, randint, randn, randn_like

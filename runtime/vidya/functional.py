@@ -53,7 +53,9 @@ from .ops.distance import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
-from .ops.elementwise import tanh, where
+from .ops.elementwise import (
+    where,
+)
 from .ops.gated import geglu, glu, relu_squared, swiglu
 from .ops.linalg import linear
 from .ops.pad import pad
@@ -92,6 +94,9 @@ from .ops.standardize import (
     group_norm,
     instance_norm,
     local_response_norm,
+)
+from .ops.unary import (
+    tanh,
 )
 from .stochastic import (
     alpha_dropout,

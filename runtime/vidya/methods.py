@@ -13,6 +13,7 @@ from .ops import (
     activation,
     arrange,
     as_method,
+    bits,
     compare,
     complex,
     elementwise,
@@ -31,6 +32,7 @@ from .ops import (
     special,
     statistics,
     strided,
+    unary,
 )
 from .ops import diagonal as _diagonal
 from .ops import scatter as _scatter
@@ -45,8 +47,8 @@ class Methods:
     __slots__ = ()
 
     # pointwise
-    absolute, frac, sgn, signbit = elementwise.abs, pointwise.frac, pointwise.sgn, pointwise.signbit
-    positive, negative, fix = pointwise.positive, pointwise.negative, elementwise.trunc
+    absolute, frac, sgn, signbit = unary.abs, pointwise.frac, pointwise.sgn, pointwise.signbit
+    positive, negative, fix = pointwise.positive, pointwise.negative, unary.trunc
     copysign, heaviside, hypot = pointwise.copysign, pointwise.heaviside, pointwise.hypot
     nan_to_num, lerp, ldexp = pointwise.nan_to_num, pointwise.lerp, pointwise.ldexp
     addcmul, addcdiv, float_power = pointwise.addcmul, pointwise.addcdiv, pointwise.float_power
@@ -58,10 +60,10 @@ class Methods:
     isposinf, isneginf, isreal = pointwise.isposinf, pointwise.isneginf, pointwise.isreal
     greater, greater_equal, less, less_equal = compare.gt, compare.ge, compare.lt, compare.le
     not_equal, angle = compare.ne, complex.angle
-    bitwise_left_shift = elementwise.bitwise_left_shift
-    bitwise_right_shift = elementwise.bitwise_right_shift
-    arcsin, arccos, arctan = elementwise.asin, elementwise.acos, elementwise.atan
-    arcsinh, arccosh, arctanh = elementwise.asinh, elementwise.acosh, elementwise.atanh
+    bitwise_left_shift = bits.bitwise_left_shift
+    bitwise_right_shift = bits.bitwise_right_shift
+    arcsin, arccos, arctan = unary.asin, unary.acos, unary.atan
+    arcsinh, arccosh, arctanh = unary.asinh, unary.acosh, unary.atanh
     arctan2 = elementwise.atan2
 
     # special functions and activations
@@ -197,12 +199,16 @@ def _in_place(name: str, function: Callable) -> Callable:
 
 # name_ is the function of that name, written into its first argument
 _TABLE: dict[Any, str] = {
-    elementwise: (
-        "abs acos acosh asin asinh atan atan2 atanh bitwise_and bitwise_not bitwise_or bitwise_xor "
-        "bitwise_left_shift bitwise_right_shift ceil clamp cos cosh erf erfc exp exp2 expm1 floor "
-        "floor_divide fmod log log10 log1p log2 logical_not neg pow reciprocal remainder round "
-        "rsqrt sign sin sinh sqrt square tan tanh trunc"
+    unary: (
+        "abs acos acosh asin asinh atan atanh ceil clamp cos cosh erf erfc exp exp2 expm1 "
+        "floor log log10 log1p log2 neg reciprocal round rsqrt sign sin sinh sqrt square tan "
+        "tanh trunc"
     ),
+    bits: (
+        "bitwise_and bitwise_not bitwise_or bitwise_xor bitwise_left_shift "
+        "bitwise_right_shift logical_not"
+    ),
+    elementwise: "atan2 floor_divide fmod pow remainder",
     compare: "eq ge gt le logical_and logical_or logical_xor lt ne",
     pointwise: (
         "absolute addcdiv addcmul clamp_max clamp_min clip copysign deg2rad divide fix float_power "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .arguments import explain
-from .ops.elementwise import erf, erfc, exp2, expm1, log1p
 from .ops.reduce import logsumexp
 from .ops.softmax import log_softmax, softmax
 from .ops.special import (
@@ -17,6 +16,13 @@ from .ops.special import (
     polygamma,
     sinc,
     xlogy,
+)
+from .ops.unary import (
+    erf,
+    erfc,
+    exp2,
+    expm1,
+    log1p,
 )
 
 gammaln, psi = lgamma, digamma

@@ -17,6 +17,7 @@ from .errors import TraceError
 from .methods import InPlace, Methods
 from .ops import (
     activation,
+    bits,
     compare,
     create,
     elementwise,
@@ -27,6 +28,7 @@ from .ops import (
     scan,
     softmax,
     sort,
+    unary,
 )
 from .printing import to_text
 
@@ -57,11 +59,11 @@ class Tensor(_core.TensorBase, Methods, InPlace):
     __pow__, __rpow__ = elementwise.pow, elementwise.rpow
     __mod__, __floordiv__ = elementwise.remainder, elementwise.floor_divide
     __matmul__ = linalg.matmul
-    __neg__, __abs__, __invert__ = elementwise.neg, elementwise.abs, elementwise.bitwise_not
-    __and__ = __rand__ = elementwise.bitwise_and
-    __or__ = __ror__ = elementwise.bitwise_or
-    __xor__ = __rxor__ = elementwise.bitwise_xor
-    __lshift__, __rshift__ = elementwise.bitwise_left_shift, elementwise.bitwise_right_shift
+    __neg__, __abs__, __invert__ = unary.neg, unary.abs, bits.bitwise_not
+    __and__ = __rand__ = bits.bitwise_and
+    __or__ = __ror__ = bits.bitwise_or
+    __xor__ = __rxor__ = bits.bitwise_xor
+    __lshift__, __rshift__ = bits.bitwise_left_shift, bits.bitwise_right_shift
     __eq__, __ne__ = compare.eq, compare.ne
     __lt__, __le__, __gt__, __ge__ = compare.lt, compare.le, compare.gt, compare.ge
     __hash__ = object.__hash__
@@ -76,10 +78,10 @@ class Tensor(_core.TensorBase, Methods, InPlace):
         return elementwise.floor_divide(other, self)
 
     def __rlshift__(self, other: Any) -> Tensor:
-        return elementwise.bitwise_left_shift(other, self)
+        return bits.bitwise_left_shift(other, self)
 
     def __rrshift__(self, other: Any) -> Tensor:
-        return elementwise.bitwise_right_shift(other, self)
+        return bits.bitwise_right_shift(other, self)
 
     def __rmatmul__(self, other: Any) -> Tensor:
         from .construct import as_tensor
@@ -106,39 +108,39 @@ class Tensor(_core.TensorBase, Methods, InPlace):
         elementwise.minimum,
     )
     neg, abs, sign, square = (
-        elementwise.neg,
-        elementwise.abs,
-        elementwise.sign,
-        elementwise.square,
+        unary.neg,
+        unary.abs,
+        unary.sign,
+        unary.square,
     )
     floor, ceil, round, trunc = (
-        elementwise.floor,
-        elementwise.ceil,
-        elementwise.round,
-        elementwise.trunc,
+        unary.floor,
+        unary.ceil,
+        unary.round,
+        unary.trunc,
     )
-    sqrt, rsqrt, reciprocal = elementwise.sqrt, elementwise.rsqrt, elementwise.reciprocal
-    exp, expm1, exp2 = elementwise.exp, elementwise.expm1, elementwise.exp2
+    sqrt, rsqrt, reciprocal = unary.sqrt, unary.rsqrt, unary.reciprocal
+    exp, expm1, exp2 = unary.exp, unary.expm1, unary.exp2
     log, log1p, log2, log10 = (
-        elementwise.log,
-        elementwise.log1p,
-        elementwise.log2,
-        elementwise.log10,
+        unary.log,
+        unary.log1p,
+        unary.log2,
+        unary.log10,
     )
-    sin, cos, tan = elementwise.sin, elementwise.cos, elementwise.tan
-    asin, acos, atan = elementwise.asin, elementwise.acos, elementwise.atan
-    sinh, cosh, tanh = elementwise.sinh, elementwise.cosh, elementwise.tanh
-    asinh, acosh, atanh = elementwise.asinh, elementwise.acosh, elementwise.atanh
+    sin, cos, tan = unary.sin, unary.cos, unary.tan
+    asin, acos, atan = unary.asin, unary.acos, unary.atan
+    sinh, cosh, tanh = unary.sinh, unary.cosh, unary.tanh
+    asinh, acosh, atanh = unary.asinh, unary.acosh, unary.atanh
     erf, erfc, clamp, clip = (
-        elementwise.erf,
-        elementwise.erfc,
-        elementwise.clamp,
-        elementwise.clamp,
+        unary.erf,
+        unary.erfc,
+        unary.clamp,
+        unary.clamp,
     )
     atan2, conj = elementwise.atan2, layout.conj
-    bitwise_and, bitwise_or = elementwise.bitwise_and, elementwise.bitwise_or
-    bitwise_xor, bitwise_not = elementwise.bitwise_xor, elementwise.bitwise_not
-    logical_not, logical_and = elementwise.logical_not, compare.logical_and
+    bitwise_and, bitwise_or = bits.bitwise_and, bits.bitwise_or
+    bitwise_xor, bitwise_not = bits.bitwise_xor, bits.bitwise_not
+    logical_not, logical_and = bits.logical_not, compare.logical_and
     logical_or, logical_xor = compare.logical_or, compare.logical_xor
     eq, ne, lt, le, gt, ge = (
         compare.eq,
@@ -148,7 +150,7 @@ class Tensor(_core.TensorBase, Methods, InPlace):
         compare.gt,
         compare.ge,
     )
-    isnan, isinf, isfinite = elementwise.isnan, compare.isinf, compare.isfinite
+    isnan, isinf, isfinite = unary.isnan, compare.isinf, compare.isfinite
     relu, sigmoid, masked_fill = activation.relu, activation.sigmoid, index.masked_fill
     clone = elementwise.clone
 

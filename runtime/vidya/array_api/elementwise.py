@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..dtypes import FLOAT
+from ..ops import bits as _b
 from ..ops import compare, complex, layout, pointwise, special
 from ..ops import elementwise as _e
+from ..ops import unary as _u
 from ..ops.nextafter import nextafter as _nextafter
 from ..tensor import Tensor
 from .operands import array, promoted
@@ -103,14 +105,14 @@ def _two(name: str, function: Callable[[Any, Any], Tensor]) -> Callable[..., Ten
 
 def _sign(x: Tensor) -> Tensor:
     """-1, 0 or 1; x / |x| for complex."""
-    return pointwise.sgn(x) if x.dtype.is_complex else _e.sign(x)
+    return pointwise.sgn(x) if x.dtype.is_complex else _u.sign(x)
 
 
 def _round(x: Tensor) -> Tensor:
     """The nearest whole number, halves to the even one; of a complex number both parts."""
     if not x.dtype.is_complex:
-        return _e.round(x)
-    return layout.view_as_complex(_e.round(layout.view_as_real(x)))
+        return _u.round(x)
+    return layout.view_as_complex(_u.round(layout.view_as_real(x)))
 
 
 def _imag(x: Tensor) -> Tensor:
@@ -125,30 +127,37 @@ def _logaddexp(x1: Any, x2: Any) -> Tensor:
     return special.logaddexp(x1, x2)
 
 
-abs, sign, round = _one("abs", _e.abs), _one("sign", _sign), _one("round", _round)
-acos, acosh = _one("acos", _e.acos), _one("acosh", _e.acosh)
-asin, asinh = _one("asin", _e.asin), _one("asinh", _e.asinh)
-atan, atanh = _one("atan", _e.atan), _one("atanh", _e.atanh)
-bitwise_invert = _one("bitwise_invert", _e.bitwise_not)
-ceil, floor, trunc = _one("ceil", _e.ceil), _one("floor", _e.floor), _one("trunc", _e.trunc)
+abs, sign, round = _one("abs", _u.abs), _one("sign", _sign), _one("round", _round)
+acos, acosh = _one("acos", _u.acos), _one("acosh", _u.acosh)
+asin, asinh = _one("asin", _u.asin), _one("asinh", _u.asinh)
+atan, atanh = _one("atan", _u.atan), _one("atanh", _u.atanh)
+bitwise_invert = _one("bitwise_invert", _b.bitwise_not)
+ceil, floor, trunc = (
+    _one("ceil", _u.ceil),
+    _one("floor", _u.floor),
+    _one("trunc", _u.trunc),
+)
 conj, real, imag = _one("conj", layout.conj), _one("real", complex.real), _one("imag", _imag)
-cos, cosh, sin, sinh = (_one(f.name, f) for f in (_e.cos, _e.cosh, _e.sin, _e.sinh))
-tan, tanh, exp, expm1 = (_one(f.name, f) for f in (_e.tan, _e.tanh, _e.exp, _e.expm1))
-log, log1p, log2, log10 = (_one(f.name, f) for f in (_e.log, _e.log1p, _e.log2, _e.log10))
+cos, cosh, sin, sinh = (_one(f.name, f) for f in (_u.cos, _u.cosh, _u.sin, _u.sinh))
+tan, tanh, exp, expm1 = (_one(f.name, f) for f in (_u.tan, _u.tanh, _u.exp, _u.expm1))
+log, log1p, log2, log10 = (_one(f.name, f) for f in (_u.log, _u.log1p, _u.log2, _u.log10))
 isfinite, isinf = _one("isfinite", compare.isfinite), _one("isinf", compare.isinf)
-isnan, logical_not = _one("isnan", _e.isnan), _one("logical_not", _e.logical_not)
-negative, positive = _one("negative", _e.neg), _one("positive", pointwise.positive)
-reciprocal, sqrt = _one("reciprocal", _e.reciprocal), _one("sqrt", _e.sqrt)
-signbit, square = _one("signbit", pointwise.signbit), _one("square", _e.square)
+isnan, logical_not = _one("isnan", _u.isnan), _one("logical_not", _b.logical_not)
+negative, positive = _one("negative", _u.neg), _one("positive", pointwise.positive)
+reciprocal, sqrt = _one("reciprocal", _u.reciprocal), _one("sqrt", _u.sqrt)
+signbit, square = _one("signbit", pointwise.signbit), _one("square", _u.square)
 
 add, subtract = _two("add", _e.add), _two("subtract", _e.sub)
 multiply, divide = _two("multiply", _e.mul), _two("divide", _e.div)
 pow, remainder = _two("pow", _e.pow), _two("remainder", _e.remainder)
 floor_divide, atan2 = _two("floor_divide", _e.floor_divide), _two("atan2", _e.atan2)
-bitwise_and, bitwise_or = _two("bitwise_and", _e.bitwise_and), _two("bitwise_or", _e.bitwise_or)
-bitwise_xor = _two("bitwise_xor", _e.bitwise_xor)
-bitwise_left_shift = _two("bitwise_left_shift", _e.bitwise_left_shift)
-bitwise_right_shift = _two("bitwise_right_shift", _e.bitwise_right_shift)
+bitwise_and, bitwise_or = (
+    _two("bitwise_and", _b.bitwise_and),
+    _two("bitwise_or", _b.bitwise_or),
+)
+bitwise_xor = _two("bitwise_xor", _b.bitwise_xor)
+bitwise_left_shift = _two("bitwise_left_shift", _b.bitwise_left_shift)
+bitwise_right_shift = _two("bitwise_right_shift", _b.bitwise_right_shift)
 equal, not_equal = _two("equal", compare.eq), _two("not_equal", compare.ne)
 less, less_equal = _two("less", compare.lt), _two("less_equal", compare.le)
 greater, greater_equal = _two("greater", compare.gt), _two("greater_equal", compare.ge)
@@ -170,4 +179,4 @@ def clip(x: Tensor, /, min: Any = None, max: Any = None) -> Tensor:
     if x.dtype.category < FLOAT and any(isinstance(v, float) for v in (min, max)):
         raise TypeError(f"clip: a float limit does not fit {x.dtype.name}")
     limits = [v.to(x.dtype) if isinstance(v, Tensor) else v for v in (min, max)]
-    return _e.clamp(x, *limits)
+    return _u.clamp(x, *limits)

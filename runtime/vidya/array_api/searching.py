@@ -6,7 +6,9 @@ from typing import Any
 
 from ..ops import reduce, scatter, sets
 from ..ops import sort as _sort
-from ..ops.elementwise import where as _where
+from ..ops.elementwise import (
+    where as _where,
+)
 from ..ops.index import index_select
 from ..ops.rules import wrap_dim
 from ..tensor import Tensor

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from ..engine.autograd import no_grad
-from ..ops.elementwise import where
+from ..ops.elementwise import (
+    where,
+)
 from ..random import rand_like, randn_like
 from ..tensor import Tensor
 

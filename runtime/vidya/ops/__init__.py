@@ -9,6 +9,7 @@ from . import (  # noqa: F401
     as_method,
     attention,
     bag,
+    bits,
     cache,
     classify,
     compare,
@@ -58,4 +59,5 @@ from . import (  # noqa: F401
     standardize,
     statistics,
     strided,
+    unary,
 )

@@ -6,9 +6,13 @@ import math
 from typing import TYPE_CHECKING
 
 from ..schema import op
-from .elementwise import erf, maximum, where
+from .elementwise import (
+    maximum,
+    where,
+)
 from .rules import as_floating
 from .slopes import softplus_backward
+from .unary import erf
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

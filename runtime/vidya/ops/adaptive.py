@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..schema import op
 from .create import count_like
-from .elementwise import minimum
+from .elementwise import (
+    minimum,
+)
 from .pool import batched, max_unpool
 from .reduce import argmax
 from .rules import accumulation, cast_to

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from ..dtypes import int64
 from ..engine.from_host import tensor
 from .create import arange
-from .elementwise import clone
+from .elementwise import (
+    clone,
+)
 from .index import index_select
 from .layout import cat, expand, permute, reshape, slice_
 from .parts import narrow, stack

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
-from .elementwise import maximum, where
+from .elementwise import (
+    maximum,
+    where,
+)
 from .linalg import linear
 from .linear_cross_entropy import (
     fits_one_chunk,

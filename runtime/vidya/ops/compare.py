@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 from ..dtypes import FLOAT, bool_
 from ..schema import PRIMITIVE, op
-from .elementwise import abs, isnan, needs
+from .elementwise import (
+    needs,
+)
 from .rules import Operand, elementwise, promote
+from .unary import abs, isnan
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

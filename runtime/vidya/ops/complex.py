@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 from .. import dtypes
 from ..schema import op
-from .elementwise import atan2, isnan, where
+from .elementwise import (
+    atan2,
+    where,
+)
 from .layout import cat, view_as_complex, view_as_real
 from .rules import as_floating, broadcast_shapes
+from .unary import isnan
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

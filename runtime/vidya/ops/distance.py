@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from ..schema import op
 from .classify import reduced
-from .elementwise import maximum, where
+from .elementwise import (
+    maximum,
+    where,
+)
 from .rules import Dim, wrap_dim
 
 if TYPE_CHECKING:
@@ -87,7 +90,7 @@ def gaussian_nll_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """(log v + (input - target)^2 / v) / 2 with v = max(var, eps); full adds log(2 pi) / 2."""
-    from .elementwise import clamp
+    from .unary import clamp
 
     if isinstance(var, (int, float)):
         v = input.detach() * 0 + max(var, eps)
@@ -202,7 +205,9 @@ def triplet_margin_with_distance_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """triplet_margin_loss with a distance of one's own."""
-    from .elementwise import minimum
+    from .elementwise import (
+        minimum,
+    )
 
     distance = distance_function or pairwise_distance
     near, far = distance(anchor, positive), distance(anchor, negative)

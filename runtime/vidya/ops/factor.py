@@ -9,7 +9,9 @@ from ..engine.dispatch import emit_primitive
 from ..errors import UnsupportedError
 from ..schema import PRIMITIVE, op
 from .create import count_like
-from .elementwise import where
+from .elementwise import (
+    where,
+)
 from .layout import conj
 
 if TYPE_CHECKING:

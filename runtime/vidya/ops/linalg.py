@@ -66,7 +66,9 @@ def _numel(shape) -> int:
 
 @matmul.pullback
 def _(ctx, a, b):
-    from .elementwise import conj_of
+    from .elementwise import (
+        conj_of,
+    )
 
     def back(g):
         if a.ndim == 1 and b.ndim == 1:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..dtypes import FLOAT, as_dtype
 from ..schema import op
-from .elementwise import abs, where
+from .elementwise import (
+    where,
+)
 from .factor import svdvals
 from .pointwise import sgn
 from .reduce import amax, amin, keep, sum
 from .rules import wrap_dim, wrap_dims
+from .unary import abs
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

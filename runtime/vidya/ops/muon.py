@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from ..engine import trace as tracing
 from ..schema import IN_PLACE, op
-from .elementwise import maximum, where
+from .elementwise import (
+    maximum,
+    where,
+)
 from .rules import Operand, accumulation, cast_to
 
 if TYPE_CHECKING:

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 from ..dtypes import FLOAT, finfo
 from ..schema import op
-from .elementwise import abs, needs, where
+from .elementwise import (
+    needs,
+    where,
+)
 from .rules import Operand, promote
+from .unary import abs
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from ..schema import op
 from .create import count_like
-from .elementwise import clamp, remainder
+from .elementwise import (
+    remainder,
+)
 from .index import index_select
 from .layout import _write_box, slice_
 from .rules import Operand, cast_to, kernel
+from .unary import clamp
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

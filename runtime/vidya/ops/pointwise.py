@@ -13,24 +13,20 @@ from ..dtypes import FLOAT, bool_
 from ..schema import op
 from .compare import isfinite
 from .elementwise import (
-    abs,
     add,
     cast,
-    clamp,
     clone,
     div,
-    isnan,
     maximum,
     minimum,
     mul,
     needs,
     pow,
-    sign,
     sub,
-    trunc,
     where,
 )
 from .rules import Operand, as_floating, promote
+from .unary import abs, clamp, isnan, sign, trunc
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from .. import dtypes
 from ..schema import op
 from .create import count_like
-from .elementwise import clamp
 from .index import zeros_like_meta
 from .pad import pad_constant
 from .reduce import argmax
 from .rules import accumulation, cast_to
 from .sliding import per_dim, windows
+from .unary import clamp
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .. import dtypes
 from ..schema import op
-from .elementwise import bitwise_and, bitwise_right_shift
+from .bits import bitwise_and, bitwise_right_shift
 from .layout import cat
 from .linalg import linear
 from .rules import accumulation, cast_to

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..dtypes import FLOAT
 from ..schema import op
-from .elementwise import cast, clamp, needs, where
+from .elementwise import (
+    cast,
+    needs,
+    where,
+)
 from .slopes import elu_backward, hardswish_backward, leaky_relu_backward
+from .unary import clamp
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

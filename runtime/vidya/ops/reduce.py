@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING
 from .. import dtypes
 from ..dtypes import FLOAT, as_dtype, bool_, int64
 from ..schema import PRIMITIVE, op
-from .elementwise import abs, cast, needs, where
+from .elementwise import (
+    cast,
+    needs,
+    where,
+)
 from .rules import accumulation, as_floating, cast_to, kernel, reduced_shape, wrap_dim, wrap_dims
+from .unary import abs
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

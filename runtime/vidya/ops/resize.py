@@ -9,9 +9,9 @@ from ..dtypes import float32, int64
 from ..schema import op
 from .adaptive import adaptive_avg_pool
 from .create import count_like
-from .elementwise import clamp
 from .rules import accumulation, cast_to
 from .sliding import per_dim, windows, windows_backward
+from .unary import clamp
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

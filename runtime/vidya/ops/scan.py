@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from ..dtypes import bool_, int64
 from ..schema import PRIMITIVE, op
-from .elementwise import needs, where
+from .elementwise import (
+    needs,
+    where,
+)
 from .layout import cat
 from .named import Ordered
 from .reduce import _sum_dtype

@@ -15,8 +15,13 @@ from ..engine.from_host import tensor
 from ..schema import op
 from . import index as _index
 from .create import arange
-from .elementwise import maximum, minimum
-from .elementwise import where as _where
+from .elementwise import (
+    maximum,
+    minimum,
+)
+from .elementwise import (
+    where as _where,
+)
 from .index import as_index, gather, index_select, scatter_add
 from .layout import cat, reshape, slice_write
 from .rules import Dim, broadcast_shapes, wrap_dim

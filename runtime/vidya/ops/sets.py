@@ -9,7 +9,9 @@ import numpy as np
 from ..dtypes import bool_, default_float, int32, int64, uint8
 from ..engine.from_host import tensor
 from ..schema import op
-from .elementwise import where
+from .elementwise import (
+    where,
+)
 from .index import gather, index_select, scatter_add
 from .layout import cat, reshape
 from .rules import promote, wrap_dim

@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..schema import op
-from .elementwise import clamp, where
+from .elementwise import (
+    where,
+)
+from .unary import clamp
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

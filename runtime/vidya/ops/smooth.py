@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 from ..schema import op
 from .activation import softplus
-from .elementwise import abs, minimum, needs
+from .elementwise import (
+    minimum,
+    needs,
+)
 from .slopes import logsigmoid_backward, mish_backward
 from .softmax import softmax
+from .unary import abs
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from ..engine.dispatch import emit_primitive
 from ..errors import UnsupportedError
 from ..schema import PRIMITIVE, op
-from .elementwise import where
+from .elementwise import (
+    where,
+)
 from .factor import adjoint, identity_like, matrix, svd, triangle
 from .layout import conj
 from .rules import promote

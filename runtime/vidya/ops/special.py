@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING
 
 from ..dtypes import FLOAT, float64
 from ..schema import op
-from .elementwise import abs, cast, clamp, erf, isnan, log, maximum, needs, round, where
+from .elementwise import (
+    cast,
+    maximum,
+    needs,
+    where,
+)
 from .rules import Operand, accumulation, as_floating, promote
+from .unary import abs, clamp, erf, isnan, log, round
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

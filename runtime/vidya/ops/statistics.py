@@ -10,7 +10,12 @@ from ..dtypes import FLOAT, int64
 from ..schema import op
 from . import reduce
 from .create import full
-from .elementwise import isnan, maximum, minimum, needs, where
+from .elementwise import (
+    maximum,
+    minimum,
+    needs,
+    where,
+)
 from .index import gather
 from .layout import cat
 from .named import Extremes, Ordered
@@ -18,6 +23,7 @@ from .reduce import amax, amin, argmax, argmin, keep, sum
 from .rules import Dim, wrap_dim
 from .scan import cummax
 from .sort import sort
+from .unary import isnan
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
