@@ -133,6 +133,10 @@ class Lines final : public Kernel {
       const LineOperand& o = out_[i];
       if (inner_ == 1 && !o.half) continue;
       char* to = out_ptr<char>(call, i) + (outer * m * inner_ + i0) * o.bytes;
+      if (inner_ == 1) {
+        from_float(s, o.type, to, static_cast<float*>(out[i]), m);
+        continue;
+      }
       if (o.half)  // in place: element e of the halves never overtakes element e of the floats
         from_float(s, o.type, out[i], static_cast<float*>(out[i]), m * lines);
       with_size(o.bytes, [&](auto zero) {

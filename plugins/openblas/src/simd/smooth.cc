@@ -47,7 +47,7 @@ inline double atan_near(double r) {  // |r| <= tan(pi / 8)
 inline double angle(double a, double b) {
   const bool steep = a > b;
   double low = steep ? b : a, high = steep ? a : b;
-  const bool mid = low > 0.41421356237309503 * high || low == kEndless;
+  const bool mid = (low > 0.41421356237309503 * high) | (low == kEndless);
   double r = (mid ? low - high : low) / (mid ? low + high : high);
   r = high == 0 ? 0 : r;
   r = low == kEndless ? 0 : r;  // as if equal
@@ -55,14 +55,21 @@ inline double angle(double a, double b) {
   return steep ? kPi / 2 - y : y;
 }
 inline double atan_of(double x) {
-  double y = with_sign(angle(magnitude(x), 1.0), x);
+  double a = magnitude(x);
+  const bool mid = a > 0.41421356237309503, steep = a > 2.414213562373095;
+  double above = mid ? a - 1 : a, below = mid ? a + 1 : 1;
+  double base = mid ? kPi / 4 : 0;
+  above = steep ? -1 : above;
+  below = steep ? a : below;
+  base = steep ? kPi / 2 : base;
+  double y = with_sign(base + atan_near(above / below), x);
   return x == x ? y : x;
 }
 inline double atan2_of(double y, double x) {
   double a = angle(magnitude(y), magnitude(x));
-  a = __builtin_signbit(x) ? kPi - a : a;
+  a = bits<int64_t>(x) < 0 ? kPi - a : a;
   double r = with_sign(a, y);
-  return x == x && y == y ? r : kNan;
+  return (x == x) & (y == y) ? r : kNan;
 }
 /* asin for 0 <= a <= 1/2, and by the half angle above. */
 inline double asin_of(double x) {
