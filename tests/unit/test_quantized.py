@@ -127,3 +127,25 @@ def test_shapes_that_do_not_fit():
         nn.QuantizedLinear(q._replace(group=64))(vidya.ones(64))
     with pytest.raises(TypeError, match="uint8"):
         nn.QuantizedLinear(q._replace(bits=4))(vidya.ones(64))
+
+
+@pytest.mark.parametrize("group, symmetric", [(32, True), (64, True), (128, True), (64, False)])
+@pytest.mark.parametrize("k", [128, 384, 1152])
+@pytest.mark.parametrize("rows", [1, 5, 40])
+def test_four_bits_times_bfloat16(device, group, symmetric, k, rows):
+    _, w = matrix(37, k, device)
+    q = vidya.quantize(w, 4, group, symmetric)
+    _, x = matrix(rows, k, device, 1)
+    x = x.to(vidya.bfloat16)
+    got = nn.QuantizedLinear(q)(x).float().numpy()
+    want = x.float().numpy().astype(np.float64) @ values_of(q).T
+    np.testing.assert_allclose(got, want, atol=5e-3 * np.abs(want).max())
+
+
+def test_what_is_not_a_number_stays_so_in_four_bits(device):
+    _, w = matrix(5, 64, device)
+    x = np.zeros((2, 64), np.float32)
+    x[0, 3] = np.nan
+    x = vidya.tensor(x, device=device).to(vidya.bfloat16)
+    got = nn.QuantizedLinear(vidya.quantize(w, 4))(x).float().numpy()
+    assert np.isnan(got[0]).all() and (got[1] == 0).all()

@@ -83,26 +83,10 @@ class QuantLinear final : public Kernel {
       loops.quantize(rows[r], x + r * k_, k_, group_);
     }
     const auto dot = bits_ == 8 ? loops.dot8 : loops.dot4;
-    std::atomic<bool> no_memory{false};
-    d.pool.ranges(n_, double(rows_ * k_) / 8, 8, [&](int64_t first, int64_t last) {
-      float* own =
-          static_cast<float*>(thread_scratch(1, size_t(groups() * (2 * kBlock + 1) + kBlock) * 4));
-      if (!own) {
-        no_memory = true;
-        return;
-      }
-      float *zeros = own + kBlock * groups(), *each = zeros + kBlock * groups(),
-            *y = each + groups();
-      for (int64_t i = first; i < last; i += kBlock) {
-        const int64_t n = std::min(kBlock, last - i);
-        const float *s = row(d, call, kScale, i, n, own), *z = row(d, call, kZero, i, n, zeros);
-        for (int64_t r = 0; r < rows_; ++r) {
-          dot(y, weights(call, i), n, s, z, rows[r], k_, group_, each);
-          for (int64_t j = 0; j < n; ++j) put(call, r * n_ + i + j, y[j] + bias(call, i + j));
-        }
-      }
-    });
-    return !no_memory;
+    return each_block(
+        d, call, groups(),
+        [&](float* y, const void* w, int64_t n, const float* s, const float* z, int64_t r,
+            float* each) { dot(y, w, n, s, z, rows[r], k_, group_, each); });
   }
 
   /* bfloat16 times 4 bits by dot products of bytes. */
@@ -116,22 +100,32 @@ class QuantLinear final : public Kernel {
       rows[r] = {reinterpret_cast<int8_t*>(mem) + r * padded * 64, scales, scales + padded};
       d.bf16->nibble_row(rows[r], in_ptr<uint16_t>(call, kX) + r * k_, k_);
     }
+    return each_block(d, call, padded + 16,
+                      [&](float* y, const void* w, int64_t n, const float* s, const float* z,
+                          int64_t r, float* each) {
+                        d.bf16->dot4(y, static_cast<const uint8_t*>(w), n, s, z, rows[r], k_,
+                                     group_, each);
+                      });
+  }
+
+  /* dot(y, weights, n, scales, zeros, r, scratch) for blocks of n rows of weights and each row r of
+   * x; y becomes the output. `room`: floats of scratch. */
+  template <class Dot>
+  bool each_block(Device& d, const vd_call& call, int64_t room, Dot dot) const {
     std::atomic<bool> no_memory{false};
     d.pool.ranges(n_, double(rows_ * k_) / 8, 8, [&](int64_t first, int64_t last) {
-      float* own = static_cast<float*>(
-          thread_scratch(1, size_t(2 * kBlock * groups() + padded + 16 + kBlock) * 4));
+      float* own =
+          static_cast<float*>(thread_scratch(1, size_t(2 * kBlock * groups() + room + kBlock) * 4));
       if (!own) {
         no_memory = true;
         return;
       }
-      float *zeros = own + kBlock * groups(), *each = zeros + kBlock * groups(),
-            *y = each + padded + 16;
+      float *zeros = own + kBlock * groups(), *each = zeros + kBlock * groups(), *y = each + room;
       for (int64_t i = first; i < last; i += kBlock) {
         const int64_t n = std::min(kBlock, last - i);
         const float *s = row(d, call, kScale, i, n, own), *z = row(d, call, kZero, i, n, zeros);
-        const uint8_t* w = reinterpret_cast<const uint8_t*>(weights(call, i));
         for (int64_t r = 0; r < rows_; ++r) {
-          d.bf16->dot4(y, w, n, s, z, rows[r], k_, group_, each);
+          dot(y, weights(call, i), n, s, z, r, each);
           for (int64_t j = 0; j < n; ++j) put(call, r * n_ + i + j, y[j] + bias(call, i + j));
         }
       }
