@@ -77,3 +77,16 @@ def test_gradients_of_gradients(float64_device, monkeypatch, chunk, n):
     )
     target = vidya.tensor(rng.integers(0, 3, n), device=float64_device)
     assert vidya.testing.gradgradcheck(lambda x, w: linear_cross_entropy(x, w, target), (x, w))
+
+
+def test_float16_gradients_of_many_rows_do_not_overflow(device, monkeypatch):
+    monkeypatch.setattr(rows, "_CHUNK", 4096)
+    n = 30_000  # the sum over rows is 80,000, above float16's 65,504; their mean is not
+    try:
+        x = vidya.full((n, 4), 4.0, dtype=vidya.float16, device=device)
+        w = vidya.zeros(3, 4, dtype=vidya.float16, device=device, requires_grad=True)
+    except vidya.errors.UnsupportedError as error:
+        pytest.skip(f"{device}: {error}")
+    target = vidya.zeros(n, dtype=vidya.int64, device=device)
+    linear_cross_entropy(x, w, target).backward()
+    np.testing.assert_allclose(w.grad.float().numpy()[:, 0], [-8 / 3, 4 / 3, 4 / 3], rtol=2e-3)

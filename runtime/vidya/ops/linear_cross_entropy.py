@@ -103,7 +103,9 @@ def linear_cross_entropy_total(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The sum of all rows' nll, and its gradients dx [N, C] and dweight [V, C] with it.
 
-    Each chunk's gradient is taken while its logits are there, so they are computed once.
+    Each chunk's gradient is taken while its logits are there, so they are computed once. dweight
+    stays in float32 or wider: a sum over all rows may be more than float16 holds, where their mean
+    is not.
     """
     wide = accumulation(weight.dtype)
     across, totals, dxs = weight.transpose(0, 1), [], []
@@ -121,14 +123,14 @@ def linear_cross_entropy_total(
     total = totals[0]
     for more in totals[1:]:
         total = total + more
-    return total, dxs[0] if len(dxs) == 1 else cat(dxs, 0), cast_to(dw, weight.dtype)
+    return total, dxs[0] if len(dxs) == 1 else cat(dxs, 0), dw
 
 
 @linear_cross_entropy_total.pullback(saves="x weight target out")
 def _(ctx, x, weight, target, ignore_index):
     def back(g, g_dx, g_dw):
         if not _core.is_grad_enabled():
-            return ctx.out[1] * g, ctx.out[2] * g, None
+            return ctx.out[1] * g, cast_to(ctx.out[2] * g, weight.dtype), None
         # to be differentiated again: dx and dweight as functions of x and weight
         nll, lse = linear_cross_entropy_rows(x, weight, target, ignore_index)
         dx, dw = linear_cross_entropy_rows_backward(
