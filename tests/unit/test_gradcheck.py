@@ -41,6 +41,26 @@ def test_a_wrong_second_gradient_is_found():
         gradgradcheck(lambda x: x * x.detach() + x * constant, (leaf(3),))
 
 
+def test_complex_gradients_have_the_conjugate():
+    values = np.random.default_rng(0).uniform(0.5, 2, (2, 3)) * (1 + 0.5j)
+    z = vidya.tensor(values, device="numpy").requires_grad_()
+    assert gradcheck(lambda a: (a * a, a.abs()), z)
+    assert gradgradcheck(lambda a: a.conj() * a * a, z)
+
+    class NotConjugated(vidya.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx, g):
+            return 2 * g * ctx.saved_tensors[0]
+
+    with pytest.raises(AssertionError):
+        gradcheck(NotConjugated.apply, z)
+
+
 def test_only_inputs_that_require_grad_are_checked():
     x, frozen = leaf(2), leaf(2, seed=1).detach()
     assert gradcheck(lambda a, b: a * b, (x, frozen))

@@ -16,6 +16,7 @@ from .elementwise import (
     add,
     cast,
     clone,
+    conj_of,
     div,
     maximum,
     minimum,
@@ -167,8 +168,8 @@ def addcmul(x: Tensor, tensor1: Tensor, tensor2: Tensor, value: Operand = 1) -> 
 def _(ctx, x, tensor1, tensor2, value):
     return lambda g: (
         g,
-        g * tensor2 * value if ctx.needs[1] else None,
-        g * tensor1 * value if ctx.needs[2] else None,
+        g * conj_of(tensor2 * value) if ctx.needs[1] else None,
+        g * conj_of(tensor1 * value) if ctx.needs[2] else None,
     )
 
 
@@ -184,8 +185,8 @@ def addcdiv(x: Tensor, tensor1: Tensor, tensor2: Tensor, value: Operand = 1) -> 
 def _(ctx, x, tensor1, tensor2, value):
     return lambda g: (
         g,
-        g * value / tensor2 if ctx.needs[1] else None,
-        -g * value * tensor1 / (tensor2 * tensor2) if ctx.needs[2] else None,
+        g * conj_of(value / tensor2) if ctx.needs[1] else None,
+        -g * conj_of(value * tensor1 / (tensor2 * tensor2)) if ctx.needs[2] else None,
     )
 
 

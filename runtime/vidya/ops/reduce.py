@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .. import dtypes
+from .. import _core, dtypes
 from ..dtypes import FLOAT, as_dtype, bool_, int64
 from ..schema import PRIMITIVE, op
 from .elementwise import (
@@ -16,6 +16,7 @@ from .elementwise import (
     needs,
     where,
 )
+from .layout import cat
 from .rules import accumulation, as_floating, cast_to, kernel, reduced_shape, wrap_dim, wrap_dims
 from .unary import abs
 
@@ -58,10 +59,25 @@ def prod(x: Tensor, dim=None, keepdim=False, dtype=None) -> Tensor:
     return kernel("prod", [x], reduced_shape(x.shape, dims, keepdim), x.dtype, dims=dims)
 
 
+def _product_of_others(x: Tensor, dim) -> Tensor:
+    """For each element the product of all others over `dim`, without a division by it."""
+    dims = wrap_dims("prod", dim, x.ndim)
+    order = [d for d in range(x.ndim) if d not in dims] + list(dims)
+    moved = x.permute(tuple(order))
+    flat = moved.reshape((*moved.shape[: x.ndim - len(dims)], -1))
+    one, n = flat.narrow(-1, 0, 1) * 0 + 1, flat.shape[-1]
+    before = cat([one, flat.narrow(-1, 0, n - 1)], -1).cumprod(-1)
+    after = cat([flat.narrow(-1, 1, n - 1), one], -1).flip(-1).cumprod(-1).flip(-1)
+    back = sorted(range(x.ndim), key=order.__getitem__)
+    return (before * after).reshape(moved.shape).permute(tuple(back))
+
+
 @prod.pullback(saves="x out")
 def _(ctx, x, dim, keepdim, dtype):
     def back(g):
         g, out = keep(g, x.shape, dim, keepdim), keep(ctx.out, x.shape, dim, keepdim)
+        if _core.is_grad_enabled() and x.numel():  # what follows is right to the first order only
+            return g * _product_of_others(x, dim).conj()
         zero = x == 0
         # Where a zero is among the factors, the product of the others is the gradient there.
         others = where(zero, 1.0, x).prod(dim=dim, keepdim=True).reshape(out.shape)

@@ -73,7 +73,7 @@ class Case:
     types: str = "f"
     out: Any = "same"
     grad: bool = True
-    gradgrad: bool = True
+    once: str = ""  # why it can be differentiated only once, if so
     scale: float = 1.0
     wrong: Samples | Callable[[Make], Iterable[Wrong]] | None = None
     bench: Samples | None = None

@@ -70,7 +70,7 @@ def check_gradient(
     leaves: list[Any] = []
 
     def made(array: np.ndarray) -> Any:
-        if not is_float(array):
+        if not has_gradient(array):
             return place(array)
         leaves.append(leaf(array))
         return leaves[-1]
@@ -81,12 +81,15 @@ def check_gradient(
     weights: list[np.ndarray | None] = []
     for result in results:
         shape, number = tuple(result.shape), to_numpy(result)
-        if not is_float(number):
+        if not has_gradient(number):
             weights.append(None)
             continue
         weight = rng.uniform(0.5, 1.5, shape)
+        if number.dtype.kind == "c":
+            weight = weight + 1j * rng.uniform(0.5, 1.5, shape)
         weights.append(weight)
-        term = (result * place(weight.astype(number.dtype))).sum()
+        weighted = result * place(np.conj(weight).astype(number.dtype))
+        term = (weighted.real if number.dtype.kind == "c" else weighted).sum()
         total = term if total is None else total + term
     assert total is not None, f"{case.name} has no floating-point result: give it grad=False"
     total.backward()
@@ -94,6 +97,8 @@ def check_gradient(
     scale = case.scale
     for i, (x, wanted) in enumerate(zip(leaves, numeric, strict=True)):
         actual = np.zeros(wanted.shape) if x.grad is None else to_numpy(x.grad)
+        if actual.dtype.kind != wanted.dtype.kind:
+            raise AssertionError(f"{case.name}: the gradient of input {i} is {actual.dtype}")
         try:
             assert_close(actual, wanted, allowed.rtol * scale, allowed.atol * scale)
         except AssertionError as error:
@@ -105,7 +110,11 @@ def check_gradient(
 def numeric_gradients(
     oracle: Callable[..., Any], sample: Sample, weights: Sequence[np.ndarray | None]
 ) -> list[np.ndarray]:
-    """d sum(weight * result) / d input for every float array, by central differences in float64."""
+    """The gradient of L = Re sum(conj(weight) * result) for every float array, by differences.
+
+    Central differences of the oracle in float64. For a complex input z it is dL/dx + i dL/dy, the
+    conjugate Wirtinger derivative times 2, as PyTorch has it: the direction in which L grows.
+    """
     everything = (sample.args, sample.kwargs)
     inputs = [wide(a).copy() for a in arrays(everything)]
 
@@ -114,27 +123,29 @@ def numeric_gradients(
         args, kwargs = tree_map(lambda _: next(given), everything)
         results = as_tuple(oracle(*args, **kwargs))
         pairs = zip(results, weights, strict=True)
-        return float(sum(np.sum(r * w) for r, w in pairs if w is not None))
+        return float(sum(np.sum(r * np.conj(w)).real for r, w in pairs if w is not None))
 
     gradients = []
     for original, x in zip(arrays(everything), inputs, strict=True):
-        if not is_float(original):
+        if not has_gradient(original):
             continue
-        gradient = np.zeros(x.shape)
+        gradient = np.zeros(x.shape, x.dtype)
         for place in np.ndindex(x.shape):
             value = x[place]
             step = 1e-5 * max(1.0, float(abs(value)))
-            x[place] = value + step
-            above = projected()
-            x[place] = value - step
-            gradient[place] = (above - projected()) / (2 * step)
+            for direction in (1.0, 1j) if x.dtype.kind == "c" else (1.0,):
+                x[place] = value + step * direction
+                above = projected()
+                x[place] = value - step * direction
+                gradient[place] += direction * (above - projected()) / (2 * step)
             x[place] = value
         gradients.append(gradient)
     return gradients
 
 
-def is_float(array: np.ndarray) -> bool:
-    return as_dtype(array.dtype).is_floating_point
+def has_gradient(array: np.ndarray) -> bool:
+    kind = as_dtype(array.dtype)
+    return kind.is_floating_point or kind.is_complex
 
 
 def as_tuple(results: Any) -> tuple:

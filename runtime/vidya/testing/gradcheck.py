@@ -9,6 +9,8 @@ import numpy as np
 
 from .compare import to_numpy
 
+_WIDE = ("float64", "complex128")
+
 
 def gradcheck(
     func: Callable[..., Any],
@@ -22,9 +24,10 @@ def gradcheck(
     """Check the gradients of `func` at `inputs` against central differences.
 
     func: takes the inputs, returns a tensor or a tuple of them.  inputs: a tensor or a sequence;
-    those with `requires_grad` are checked and must be float64, for differences of smaller floats
-    say nothing.  Every entry of the Jacobian must agree: |a - n| <= atol + rtol |n|.  Returns True;
-    if they differ, raises AssertionError saying where, or returns False without `raise_exception`.
+    those with `requires_grad` are checked and must be float64 or complex128, for differences of
+    smaller floats say nothing.  A complex number counts as two, its real and its imaginary part.
+    Every entry of the Jacobian must agree: |a - n| <= atol + rtol |n|.  Returns True; if they
+    differ, raises AssertionError saying where, or returns False without `raise_exception`.
     """
     inputs = (inputs,) if hasattr(inputs, "requires_grad") else tuple(inputs)
     checked = [i for i, x in enumerate(inputs) if getattr(x, "requires_grad", False)]
@@ -32,7 +35,7 @@ def gradcheck(
         raise ValueError("gradcheck: no input requires grad; call x.requires_grad_() on one")
     for i in checked:
         name = to_numpy(inputs[i]).dtype.name
-        if name != "float64":
+        if name not in _WIDE:
             raise ValueError(f"gradcheck: input {i} is {name}; convert it to float64")
     try:
         _compare(func, inputs, checked, eps, atol, rtol)
@@ -64,8 +67,7 @@ def gradgradcheck(
     if grad_outputs is None:
         rng = np.random.default_rng(0)
         grad_outputs = [
-            vidya.tensor(rng.uniform(0.5, 1.5, tuple(r.shape)), device=r.device).requires_grad_()
-            for r in results
+            vidya.tensor(_random(rng, r), device=r.device).requires_grad_() for r in results
         ]
     grad_outputs = [grad_outputs] if hasattr(grad_outputs, "requires_grad") else list(grad_outputs)
     n = len(inputs)
@@ -91,7 +93,19 @@ def gradgradcheck(
 def _floats(results: Any) -> list:
     """The results that can have a gradient."""
     listed = list(results) if isinstance(results, (tuple, list)) else [results]
-    return [r for r in listed if to_numpy(r).dtype.name == "float64"]
+    return [r for r in listed if to_numpy(r).dtype.name in _WIDE]
+
+
+def _random(rng: np.random.Generator, like: Any) -> np.ndarray:
+    shape = tuple(like.shape)
+    real = rng.uniform(0.5, 1.5, shape)
+    return real + 1j * rng.uniform(0.5, 1.5, shape) if like.is_complex() else real
+
+
+def _pairs(array: np.ndarray) -> np.ndarray:
+    """All numbers in a row; a complex one as its real and its imaginary part."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat.view(np.float64) if flat.dtype.kind == "c" else flat
 
 
 def _compare(
@@ -123,19 +137,20 @@ def _analytic(output: Any, leaf: Any) -> np.ndarray:
     """The Jacobian [elements of output, elements of leaf], a row per backward."""
     import vidya
 
-    size, shape = int(np.prod(output.shape, dtype=int)), tuple(output.shape)
-    jacobian = np.zeros((size, int(np.prod(leaf.shape, dtype=int))))
+    one = np.zeros(tuple(output.shape), np.complex128 if output.is_complex() else np.float64)
+    parts = _pairs(one)  # the same memory
+    jacobian = np.zeros((parts.size, _pairs(to_numpy(leaf)).size))
     if not output.requires_grad:
         return jacobian
-    for row in range(size):
-        one = np.zeros(size)
-        one[row] = 1.0
-        weight = vidya.tensor(one.reshape(shape), device=output.device)
+    for row in range(parts.size):
+        parts[:] = 0.0
+        parts[row] = 1.0
+        weight = vidya.tensor(one, device=output.device)
         (gradient,) = vidya.autograd.grad(
             [output], [leaf], [weight], retain_graph=True, allow_unused=True
         )
         if gradient is not None:
-            jacobian[row] = to_numpy(gradient).ravel()
+            jacobian[row] = _pairs(to_numpy(gradient))
     return jacobian
 
 
@@ -145,19 +160,22 @@ def _numeric(
     """Jacobians of all outputs for input i, by central differences."""
     import vidya
 
-    start = to_numpy(inputs[i]).astype(np.float64)
+    value = to_numpy(inputs[i]).copy()
+    parts = _pairs(value.reshape(-1))  # the same memory
 
-    def moved(place: tuple, by: float) -> list[np.ndarray]:
-        value = start.copy()
-        value[place] += by
+    def moved(place: int, by: float) -> list[np.ndarray]:
+        was = parts[place]
+        parts[place] += by
         x = vidya.tensor(value, device=inputs[i].device).requires_grad_()
+        parts[place] = was
         outputs = _floats(func(*inputs[:i], x, *inputs[i + 1 :]))
-        return [to_numpy(r).ravel() for r in outputs]
+        return [_pairs(to_numpy(r)) for r in outputs]
 
     columns = [
         [(a - b) / (2 * eps) for a, b in zip(moved(p, eps), moved(p, -eps), strict=True)]
-        for p in np.ndindex(start.shape)
+        for p in range(parts.size)
     ]
     if not columns:
-        return [np.zeros((r.size, 0)) for r in map(to_numpy, _floats(func(*inputs)))]
+        outputs = _floats(func(*inputs))
+        return [np.zeros((_pairs(to_numpy(r)).size, 0)) for r in outputs]
     return [np.stack(of_one, axis=1) for of_one in zip(*columns, strict=True)]

@@ -33,6 +33,8 @@ _BASE = {
 _GRADIENT = {
     "float64": Allowed(1e-5, 1e-6, "central differences of the oracle have about nine digits"),
     "float32": Allowed(1e-3, 1e-4, "float32 backward against differences of the float64 oracle"),
+    "complex128": Allowed(1e-5, 1e-6, "as float64"),
+    "complex64": Allowed(1e-3, 2e-4, "as float32, two parts that mix"),
 }
 
 # Rows for one op in one dtype, on every device: (op, dtype) -> Allowed.

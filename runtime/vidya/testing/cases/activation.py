@@ -64,21 +64,19 @@ _ROWS = {
     "softshrink": (shrunk, {"lambd": 1.0}),
 }
 for _name, (_oracle, _kwargs) in _ROWS.items():
-    case(F + _name, _oracle, away, gradgrad=_name in ("elu", "celu", "selu"), scale=2)
+    case(F + _name, _oracle, away, scale=2)
     if _kwargs:
         case(
             f"{_name}_arguments",
             _oracle,
             with_kwargs(away, **_kwargs),
             fn=F + _name,
-            gradgrad=False,
             scale=2,
         )
 case(
     F + "threshold",
     lambda x, threshold, value: np.where(x > threshold, x, value),
     with_kwargs(away, threshold=1.0, value=20.0),
-    gradgrad=False,
 )
 
 
@@ -96,7 +94,6 @@ case(
         S(t.nonzero(5), t(1)),
         S(t.nonzero(2, 3, 2, 2), t(3)),
     ],
-    gradgrad=False,
     wrong=lambda t: [Wrong(S(t(3, 4), t(3)), (ValueError, RuntimeError), r"3")],
 )
 

@@ -48,7 +48,6 @@ case(
     binary(nonzero=True, rounding_mode="floor", extremes=False),
     fn="div",
     types="fi",
-    gradgrad=False,
 )
 case(
     "div_trunc",
@@ -56,7 +55,6 @@ case(
     binary(nonzero=True, rounding_mode="trunc", extremes=False),
     fn="div",
     types="fi",
-    gradgrad=False,
 )
 case(
     "floor_divide",
@@ -89,7 +87,7 @@ case(
 
 case("atan2", floated(np.arctan2), binary(nonzero=True, scalars=()), types="fib", out="float")
 for _name, _oracle in [("maximum", np.maximum), ("minimum", np.minimum)]:
-    case(_name, _oracle, binary(scalars=()), types="fib", gradgrad=False)
+    case(_name, _oracle, binary(scalars=()), types="fib")
 
 for _name, _oracle in [
     ("lt", np.less),
@@ -147,7 +145,7 @@ def clamped(x, min=None, max=None):
     return low if max is None else np.minimum(low, number_as(x, max))
 
 
-case("clamp", clamped, _clamp, types="fs", gradgrad=False)
+case("clamp", clamped, _clamp, types="fs")
 case(
     "masked_fill",
     lambda x, mask, value: np.where(mask, number_as(x, value), x),

@@ -60,8 +60,8 @@ case(
     out="float",
 )
 case("heaviside", np.heaviside, binary(scalars=(), extremes=False), types="fi", grad=False)
-case("fmax", np.fmax, binary(scalars=()), types="fib", gradgrad=False)
-case("fmin", np.fmin, binary(scalars=()), types="fib", gradgrad=False)
+case("fmax", np.fmax, binary(scalars=()), types="fib")
+case("fmin", np.fmin, binary(scalars=()), types="fib")
 case("ldexp", lambda x, y: x * 2.0**y, binary((-2, 2), (-2, 2), scalars=(), extremes=False))
 case(
     "clamp_min",

@@ -125,7 +125,6 @@ case(
     cdist,
     lambda t: [S(t(3, 4), t(5, 4)), S(t(2, 3, 4), t(2, 2, 4), 1.0), S(t(3, 4), t(2, 4), 3.0)],
     scale=8,
-    gradgrad=False,
     skip_dtypes=["float16", "bfloat16"],
 )
 case(

@@ -65,7 +65,7 @@ def _prod(x, dim=None, keepdim=False):
     return np.prod(x, axis=dim, keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None)
 
 
-case("prod", _prod, _prod_samples, types="fib", out="sum", gradgrad=False)
+case("prod", _prod, _prod_samples, types="fib", out="sum")
 
 
 def _extremum_samples(t):
@@ -78,7 +78,7 @@ def _extremum_samples(t):
 
 
 for _name, _oracle in [("amax", np.max), ("amin", np.min)]:
-    case(_name, _keep(_oracle), _extremum_samples, types="fib", gradgrad=False)
+    case(_name, _keep(_oracle), _extremum_samples, types="fib")
 
 
 def _arg_samples(t):
@@ -115,7 +115,6 @@ for _name, _value, _arg in [("max", np.max, np.argmax), ("min", np.min, np.argmi
         lambda t: [S(t.distinct(3, 4)), S(t.distinct(1))],
         fn=f".{_name}",
         types="fib",
-        gradgrad=False,
     )
     case(
         f"{_name}_dim",
@@ -124,7 +123,6 @@ for _name, _value, _arg in [("max", np.max, np.argmax), ("min", np.min, np.argmi
         fn=f".{_name}",
         types="fi",
         out=("same", "int64"),
-        gradgrad=False,
     )
 
 for _name, _oracle in [("any", np.any), ("all", np.all)]:
@@ -232,5 +230,4 @@ for _name, _better in [("cummax", np.greater_equal), ("cummin", np.less_equal)]:
         _running_samples,
         types="fi",
         out=("same", "int64"),
-        gradgrad=False,
     )

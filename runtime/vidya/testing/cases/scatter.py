@@ -63,7 +63,6 @@ for _reduce in ("sum", "prod", "mean", "amax", "amin"):
         _reduced(_reduce),
         fn="scatter_reduce",
         types="fi",
-        gradgrad=False,
         skip_dtypes=_WIDE,
         scale=8,
     )
@@ -74,7 +73,6 @@ case(
     _reduced("amax"),
     fn="scatter_reduce",
     types="f",
-    gradgrad=False,
     skip_dtypes=_WIDE,
 )
 case(
@@ -83,7 +81,6 @@ case(
     _reduced("prod"),
     fn="scatter_reduce",
     types="f",
-    gradgrad=False,
     skip_dtypes=_WIDE,
     scale=8,
 )

@@ -11,7 +11,6 @@ case(
     lambda x: np.sort(x, 0),
     lambda t: [S(t.distinct(4, 3)), S(t.distinct(5))],
     types="fi",
-    gradgrad=False,
 )
 
 

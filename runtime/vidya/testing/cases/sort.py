@@ -35,7 +35,7 @@ def _sort_ties(t):
         yield S(t.of([[2, np.nan, 1, np.inf], [np.nan, 0, 1, 2]]), dim=1, descending=True)
 
 
-case("sort", sort, _sort, types="fi", out=("same", "int64"), gradgrad=False)
+case("sort", sort, _sort, types="fi", out=("same", "int64"))
 case("sort_ties", sort, _sort_ties, fn="sort", types="fi", out=("same", "int64"), grad=False)
 case(
     "argsort",
@@ -58,5 +58,4 @@ case(
     lambda t: [S(t.distinct(3, 5), 2), S(t.distinct(5, 3), 3, 0, False)],
     types="fi",
     out=("same", "int64"),
-    gradgrad=False,
 )

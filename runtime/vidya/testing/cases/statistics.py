@@ -68,7 +68,6 @@ case(
     ),
     lambda t: [S(t.distinct(3, 4)), S(t.distinct(3, 4), dim=1, keepdim=True)],
     types="fi",
-    gradgrad=False,
 )
 
 
@@ -112,14 +111,12 @@ for _name, _at in [("median", middle), ("nanmedian", real_middle)]:
         fn=_name,
         types="fi",
         out=("same", "int64"),
-        gradgrad=False,
     )
     case(
         _name,
         lambda x, _at=_at: ranked(x.reshape(1, -1), 1, False, _at)[0][0],
         lambda t: [S(t.distinct(3, 5)), S(t.distinct(4)), S(t.distinct(1))],
         types="fi",
-        gradgrad=False,
     )
 case(
     "kthvalue",
@@ -127,7 +124,6 @@ case(
     lambda t: [S(t.distinct(3, 5), 2), S(t.distinct(4, 3), 4, 0, True)],
     types="fi",
     out=("same", "int64"),
-    gradgrad=False,
     wrong=lambda t: [Wrong(S(t(3, 4), 5), (ValueError, IndexError, RuntimeError), "k")],
 )
 
@@ -153,7 +149,6 @@ case(
     ],
     types="fi",
     out=("same", "int64"),
-    gradgrad=False,
 )
 
 
@@ -170,12 +165,11 @@ def _quantiles(t):
 
 
 _SMALL = ["float16", "bfloat16"]
-case("quantile", quantile, _quantiles, gradgrad=False, skip_dtypes=_SMALL, scale=4)
+case("quantile", quantile, _quantiles, skip_dtypes=_SMALL, scale=4)
 case(
     "nanquantile",
     lambda x, q, dim=None: np.nanquantile(x, q, axis=dim),
     lambda t: [S(t.distinct(3, 5), 0.3), S(t.of([[1, NAN, 3], [NAN, 2, 0]]), 0.5, dim=1)],
-    gradgrad=False,
     skip_dtypes=_SMALL,
     scale=4,
 )
@@ -202,7 +196,7 @@ def _norms(t):
     yield S(t.nonzero(3, 4), 0, 0).forward_only()
 
 
-case("norm", vector_norm, _norms, scale=8, gradgrad=False, skip_dtypes=["float16", "bfloat16"])
+case("norm", vector_norm, _norms, scale=8, skip_dtypes=["float16", "bfloat16"])
 case(
     "vector_norm",
     vector_norm,

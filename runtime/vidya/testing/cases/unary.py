@@ -61,14 +61,14 @@ for _name, _oracle, _samples in [
 case("neg", np.negative, unary(), types="fci")
 case("abs", np.abs, unary(nonzero=True), types="fci", out="real")
 case("square", lambda x: x * x, unary(), types="fci")
-case("sign", np.sign, unary(nonzero=True), types="fi", gradgrad=False)
+case("sign", np.sign, unary(nonzero=True), types="fi")
 for _name, _oracle in [
     ("floor", np.floor),
     ("ceil", np.ceil),
     ("round", np.rint),
     ("trunc", np.trunc),
 ]:
-    case(_name, _oracle, unary(-2.4, 2.4), types="fi", gradgrad=False)
+    case(_name, _oracle, unary(-2.4, 2.4), types="fi")
 case(
     "round_ties",
     np.rint,

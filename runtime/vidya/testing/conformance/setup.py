@@ -13,7 +13,7 @@ from vidya import dtypes
 from vidya.errors import UnsupportedError
 from vidya.testing.case import Case, Sample, arrays
 from vidya.testing.cases import CASES
-from vidya.testing.checks import is_float
+from vidya.testing.checks import has_gradient
 
 
 def rows(choose=lambda case: True, only: tuple = ()) -> pytest.MarkDecorator:
@@ -60,7 +60,7 @@ def leaf_placer(device: str):
 
 def floats(sample: Sample) -> list[np.ndarray]:
     """The arrays of a sample that have a gradient."""
-    return [a for a in arrays((sample.args, sample.kwargs)) if is_float(a)]
+    return [a for a in arrays((sample.args, sample.kwargs)) if has_gradient(a)]
 
 
 def on_device(result: Any, device: str) -> None:
