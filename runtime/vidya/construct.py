@@ -8,7 +8,8 @@ from . import dtypes
 from .engine.device import device as Device
 from .engine.from_host import as_tensor, from_dlpack, from_numpy, tensor  # noqa: F401  (all ways to make a tensor)
 from .ops import create
-from .tensor import Tensor, _sizes
+from .ops.rules import sizes_of
+from .tensor import Tensor
 
 
 def _finish(out: Tensor, requires_grad: bool) -> Tensor:
@@ -36,19 +37,19 @@ def full(
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """All zeros, of the default float unless dtype says otherwise."""
     type_ = dtypes.as_dtype(dtype) if dtype is not None else dtypes.default_float()
-    return _finish(create.full(_sizes(size), 0, type_, _target(device)), requires_grad)
+    return _finish(create.full(sizes_of(size), 0, type_, _target(device)), requires_grad)
 
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """All ones, of the default float unless dtype says otherwise."""
     type_ = dtypes.as_dtype(dtype) if dtype is not None else dtypes.default_float()
-    return _finish(create.full(_sizes(size), 1, type_, _target(device)), requires_grad)
+    return _finish(create.full(sizes_of(size), 1, type_, _target(device)), requires_grad)
 
 
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Memory that is not set."""
     type_ = None if dtype is None else dtypes.as_dtype(dtype)
-    return _finish(create.empty(_sizes(size), type_, _target(device)), requires_grad)
+    return _finish(create.empty(sizes_of(size), type_, _target(device)), requires_grad)
 
 
 def full_like(

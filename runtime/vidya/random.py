@@ -10,7 +10,8 @@ from . import _core, dtypes
 from .construct import _finish, _target
 from .engine.trace import live
 from .ops import random as ops
-from .tensor import Tensor, _sizes
+from .ops.rules import sizes_of
+from .tensor import Tensor
 
 
 class Generator:
@@ -96,7 +97,7 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:
     """Numbers spread evenly over [0, 1)."""
-    shape = _sizes(size)
+    shape = sizes_of(size)
     out = _draw(ops.uniform, shape, dtype, device, generator, math.prod(shape))
     return _finish(out, requires_grad)
 
@@ -109,7 +110,7 @@ def randn(
     requires_grad: bool = False,
 ) -> Tensor:
     """Numbers of the standard normal distribution."""
-    shape = _sizes(size)
+    shape = sizes_of(size)
     out = _draw(ops.normal, shape, dtype, device, generator, math.prod(shape) + 1)
     return _finish(out, requires_grad)
 

@@ -6,7 +6,6 @@ from . import (  # noqa: F401
     activation,
     adaptive,
     arrange,
-    as_method,
     attention,
     bag,
     bits,

@@ -117,6 +117,11 @@ def accumulation(type_: dtype) -> dtype:
 # ---- shapes ----
 
 
+def sizes_of(args: tuple) -> tuple:
+    """f(2, 3) and f((2, 3)) alike."""
+    return tuple(args[0]) if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
+
+
 def broadcast_shapes(op: str, *shapes: Sequence[int]) -> tuple[int, ...]:
     """NumPy's broadcasting. Raises ValueError naming the op and the shapes."""
     rank = max(map(len, shapes))

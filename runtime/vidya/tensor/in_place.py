@@ -1,0 +1,162 @@
+"""Methods that write into their tensor: add_, relu_, t_, normal_ ..."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from .. import indexing as _indexing
+from ..arguments import explained
+from ..errors import AutogradError
+from ..ops import (
+    activation,
+    bits,
+    compare,
+    elementwise,
+    index,
+    layout,
+    pointwise,
+    products,
+    scan,
+    shape,
+    special,
+    unary,
+)
+from ..ops import diagonal as _diagonal
+from ..ops import scatter as _scatter
+
+if TYPE_CHECKING:
+    from . import Tensor
+
+
+def _reshaped(name: str, function: Callable) -> Callable:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if self.requires_grad:
+            raise AutogradError(
+                f"{name}: a tensor that requires grad keeps its shape; use {name[:-1]}"
+            )
+        self.data = function(self, *args, **kwargs)
+        return self
+
+    method.__name__ = name
+    method.__doc__ = (
+        f"{name.rstrip('_')}, of this very tensor: its memory stays, its shape changes."
+    )
+    return method
+
+
+def _in_place(name: str, function: Callable) -> Callable:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return _indexing.assign(name, self, function(self, *args, **kwargs))
+
+    method.__name__ = name
+    method.__doc__ = (
+        f"{name.rstrip('_')}, written into this tensor. Only where nothing is recorded."
+    )
+    return method
+
+
+# name_ is the function of that name, written into its first argument
+_TABLE: dict[Any, str] = {
+    unary: (
+        "abs acos acosh asin asinh atan atanh ceil clamp cos cosh erf erfc exp exp2 expm1 "
+        "floor log log10 log1p log2 neg reciprocal round rsqrt sign sin sinh sqrt square tan "
+        "tanh trunc"
+    ),
+    bits: (
+        "bitwise_and bitwise_not bitwise_or bitwise_xor bitwise_left_shift "
+        "bitwise_right_shift logical_not"
+    ),
+    elementwise: "atan2 floor_divide fmod pow remainder",
+    compare: "eq ge gt le logical_and logical_or logical_xor lt ne",
+    pointwise: (
+        "absolute addcdiv addcmul clamp_max clamp_min clip copysign deg2rad divide fix float_power "
+        "frac gcd heaviside hypot lcm ldexp lerp multiply nan_to_num negative rad2deg sgn subtract "
+        "true_divide"
+    ),
+    special: "digamma erfinv i0 lgamma logit sinc xlogy",
+    activation: "relu sigmoid",
+    scan: "cumprod cumsum",
+    _diagonal: "tril triu",
+    index: "index_add masked_fill scatter_add",
+    _scatter: "index_copy index_fill index_put masked_scatter put scatter scatter_reduce",
+    products: "addbmm addmm addmv addr baddbmm",
+}
+
+
+class InPlace:
+    """add_ and the like: the result overwrites the tensor, broadcast never changes its shape."""
+
+    __slots__ = ()
+
+    def copy_(self: Any, source: Any) -> Tensor:
+        """Overwrite with `source`, broadcast and cast."""
+        return _indexing.write(self, source)
+
+    def fill_(self: Any, value: float) -> Tensor:
+        return _indexing.write(self, value)
+
+    def zero_(self: Any) -> Tensor:
+        return _indexing.write(self, 0)
+
+    def add_(self: Any, other: Any, alpha: float = 1) -> Tensor:
+        return _indexing.update("add_", self, other, lambda x, y: elementwise.add(x, y, alpha))
+
+    def sub_(self: Any, other: Any, alpha: float = 1) -> Tensor:
+        return _indexing.update("sub_", self, other, lambda x, y: elementwise.sub(x, y, alpha))
+
+    def mul_(self: Any, other: Any) -> Tensor:
+        return _indexing.update("mul_", self, other, elementwise.mul)
+
+    def div_(self: Any, other: Any) -> Tensor:
+        return _indexing.update("div_", self, other, elementwise.div)
+
+    t_ = _reshaped("t_", shape.t)
+    squeeze_ = _reshaped("squeeze_", shape.squeeze)
+    unsqueeze_ = _reshaped("unsqueeze_", shape.unsqueeze)
+    transpose_ = swapaxes_ = swapdims_ = _reshaped("transpose_", layout.transpose)
+
+    def normal_(self: Any, mean: float = 0, std: float = 1, *, generator: Any = None) -> Tensor:
+        """Overwrite with numbers of the normal distribution."""
+        from ..random import randn_like
+
+        drawn = randn_like(self, generator=generator) * std + mean
+        return _indexing.assign("normal_", self, drawn)
+
+    def uniform_(self: Any, from_: float = 0, to: float = 1, *, generator: Any = None) -> Tensor:
+        """Overwrite with numbers spread evenly over [from_, to)."""
+        from ..random import rand_like
+
+        drawn = rand_like(self, generator=generator) * (to - from_) + from_
+        return _indexing.assign("uniform_", self, drawn)
+
+    def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Tensor:
+        """Overwrite with 1 at probability p, else 0."""
+        from ..distributions import coins
+
+        return _indexing.assign("bernoulli_", self, coins(self, p, generator))
+
+    def exponential_(self: Any, lambd: float = 1, *, generator: Any = None) -> Tensor:
+        """Overwrite with numbers of the exponential distribution of that rate."""
+        from ..random import rand_like
+
+        drawn = (1 - rand_like(self, generator=generator)).log() / -lambd
+        return _indexing.assign("exponential_", self, drawn)
+
+
+for _module, _names in _TABLE.items():
+    for _name in _names.split():
+        setattr(InPlace, f"{_name}_", _in_place(f"{_name}_", getattr(_module, _name)))
+
+_ALSO = {  # PyTorch's other names
+    "arccos_": "acos_", "arccosh_": "acosh_", "arcsin_": "asin_", "arcsinh_": "asinh_",
+    "arctan_": "atan_", "arctan2_": "atan2_", "arctanh_": "atanh_", "greater_": "gt_",
+    "greater_equal_": "ge_", "less_": "lt_", "less_equal_": "le_", "not_equal_": "ne_",
+}  # fmt: skip
+for _name, _known in _ALSO.items():
+    setattr(InPlace, _name, getattr(InPlace, _known))
+
+for _name, _function in list(vars(InPlace).items()):
+    if isinstance(_function, FunctionType):
+        setattr(InPlace, _name, explained(_function))

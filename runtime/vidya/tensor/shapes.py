@@ -1,0 +1,56 @@
+"""A tensor's elements in another shape or order of dims; sizes one by one or as a tuple."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..ops import layout
+from ..ops.rules import sizes_of
+
+if TYPE_CHECKING:
+    from . import Tensor
+
+
+class Shapes:
+    """reshape(2, 3) and reshape((2, 3)), and what is read like an attribute: x.T, x.real."""
+
+    __slots__ = ()
+
+    def reshape(self: Any, *shape: Any) -> Tensor:
+        return layout.reshape(self, sizes_of(shape))
+
+    def view(self: Any, *shape: Any) -> Tensor:
+        return layout.view(self, sizes_of(shape))
+
+    def permute(self: Any, *dims: Any) -> Tensor:
+        return layout.permute(self, sizes_of(dims))
+
+    def expand(self: Any, *shape: Any) -> Tensor:
+        return layout.expand(self, sizes_of(shape))
+
+    def contiguous(self: Any) -> Tensor:
+        return self if self.is_contiguous() else self.clone()
+
+    @property
+    def T(self: Any) -> Tensor:
+        """All dims reversed."""
+        return layout.permute(self, tuple(range(self.ndim))[::-1])
+
+    @property
+    def mT(self: Any) -> Tensor:
+        """The last two dims exchanged."""
+        return layout.transpose(self, -2, -1)
+
+    @property
+    def real(self: Any) -> Tensor:
+        """The real part."""
+        return layout.view_as_real(self)[..., 0] if self.dtype.is_complex else self
+
+    @property
+    def imag(self: Any) -> Tensor:
+        """The imaginary part of a complex tensor."""
+        return layout.view_as_real(self)[..., 1]
+
+    def sum_to_size(self: Any, *size: Any) -> Tensor:
+        """Summed over the dims that were broadcast from `size`."""
+        return self.sum_to(sizes_of(size))
