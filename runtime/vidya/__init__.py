@@ -10,6 +10,7 @@ from . import _core, dtypes, errors
 _core.register_dtypes(dtypes.ALL)
 _core.register_errors(errors)
 
+from . import ops as _ops  # noqa: E402
 from .arguments import explain as _explain  # noqa: E402
 from .arguments import explained as _explained  # noqa: E402
 from .backends import hookimpl, hookspec  # noqa: E402
@@ -98,66 +99,16 @@ from .engine.autograd import (  # noqa: E402
 )
 from .ops.activation import relu, sigmoid, silu  # noqa: E402
 from .ops.arrange import *  # noqa: E402, F403
-from .ops.bits import (  # noqa: E402
-    bitwise_and,
-    bitwise_left_shift,
-    bitwise_not,
-    bitwise_or,
-    bitwise_right_shift,
-    bitwise_xor,
-    logical_not,
-)
-from .ops.compare import (  # noqa: E402
-    eq,
-    ge,
-    gt,
-    isfinite,
-    isinf,
-    le,
-    logical_and,
-    logical_or,
-    logical_xor,
-    lt,
-    ne,
-)
-from .ops.compare import ge as greater_equal  # noqa: E402
-from .ops.compare import gt as greater  # noqa: E402
-from .ops.compare import le as less_equal  # noqa: E402
-from .ops.compare import lt as less  # noqa: E402
-from .ops.compare import ne as not_equal  # noqa: E402
+from .ops.bits import *  # noqa: E402, F403
+from .ops.compare import *  # noqa: E402, F403
 from .ops.complex import *  # noqa: E402, F403
 from .ops.create import arange, eye, linspace, logspace  # noqa: E402
 from .ops.diagonal import *  # noqa: E402, F403
 from .ops.einsum import *  # noqa: E402, F403
-from .ops.elementwise import (  # noqa: E402
-    add,
-    atan2,
-    cast,
-    clone,
-    div,
-    floor_divide,
-    fmod,
-    maximum,
-    minimum,
-    mul,
-    pow,
-    remainder,
-    sub,
-)
-from .ops.elementwise import (  # noqa: E402
-    atan2 as arctan2,
-)
-from .ops.index import gather, index_add, index_select, masked_fill, scatter_add  # noqa: E402
+from .ops.elementwise import *  # noqa: E402, F403
+from .ops.index import *  # noqa: E402, F403
 from .ops.inquiry import *  # noqa: E402, F403
-from .ops.layout import (  # noqa: E402
-    cat,
-    conj,
-    permute,
-    reshape,
-    transpose,
-    view_as_complex,
-    view_as_real,
-)
+from .ops.layout import *  # noqa: E402, F403
 from .ops.linalg import matmul  # noqa: E402
 from .ops.magnitude import dist, norm  # noqa: E402
 from .ops.nextafter import nextafter  # noqa: E402
@@ -172,8 +123,8 @@ from .ops.scan import *  # noqa: E402, F403
 from .ops.scatter import *  # noqa: E402, F403
 from .ops.sets import *  # noqa: E402, F403
 from .ops.shape import *  # noqa: E402, F403
-from .ops.softmax import log_softmax, softmax  # noqa: E402
-from .ops.sort import argsort, sort, topk  # noqa: E402
+from .ops.softmax import *  # noqa: E402, F403
+from .ops.sort import *  # noqa: E402, F403
 from .ops.special import (  # noqa: E402
     digamma,
     erfinv,
@@ -188,60 +139,7 @@ from .ops.special import (  # noqa: E402
 )
 from .ops.statistics import *  # noqa: E402, F403
 from .ops.strided import *  # noqa: E402, F403
-from .ops.unary import (  # noqa: E402
-    abs,
-    acos,
-    acosh,
-    asin,
-    asinh,
-    atan,
-    atanh,
-    ceil,
-    clamp,
-    cos,
-    cosh,
-    erf,
-    erfc,
-    exp,
-    exp2,
-    expm1,
-    floor,
-    isnan,
-    log,
-    log1p,
-    log2,
-    log10,
-    neg,
-    reciprocal,
-    round,
-    rsqrt,
-    sign,
-    sin,
-    sinh,
-    sqrt,
-    square,
-    tan,
-    tanh,
-    trunc,
-)
-from .ops.unary import (  # noqa: E402
-    acos as arccos,
-)
-from .ops.unary import (  # noqa: E402
-    acosh as arccosh,
-)
-from .ops.unary import (  # noqa: E402
-    asin as arcsin,
-)
-from .ops.unary import (  # noqa: E402
-    asinh as arcsinh,
-)
-from .ops.unary import (  # noqa: E402
-    atan as arctan,
-)
-from .ops.unary import (  # noqa: E402
-    atanh as arctanh,
-)
+from .ops.unary import *  # noqa: E402, F403
 from .ops.windows import *  # noqa: E402, F403
 from .random import (  # noqa: E402
     Generator,
@@ -322,7 +220,7 @@ _core.set_callbacks(
     _dispatch.trace_call,
     _dispatch.decompose,
     _dispatch.convert,
-    cast,
+    _ops.elementwise.cast,
     _write_out,
 )
 _debug.start()

@@ -14,6 +14,11 @@ from .rules import Operand, elementwise, promote
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+__all__ = [
+    "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
+    "bitwise_xor", "logical_not",
+]  # fmt: skip
+
 _HOST = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "^"}
 
 

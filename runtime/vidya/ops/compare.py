@@ -15,6 +15,11 @@ from .unary import abs, isnan
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+__all__ = [
+    "eq", "ge", "greater", "greater_equal", "gt", "isfinite", "isinf", "le", "less",
+    "less_equal", "logical_and", "logical_or", "logical_xor", "lt", "ne", "not_equal",
+]  # fmt: skip
+
 
 def _compare(name: str, doc: str, ordered: bool = True):
     def body(x: Operand, y: Operand) -> Tensor:
@@ -58,3 +63,10 @@ def _logical(name: str, doc: str, combine):
 logical_and = _logical("logical_and", "True where both are not 0.", lambda a, b: a & b)
 logical_or = _logical("logical_or", "True where either is not 0.", lambda a, b: a | b)
 logical_xor = _logical("logical_xor", "True where exactly one is not 0.", lambda a, b: a ^ b)
+
+# PyTorch's other names
+greater_equal = ge
+greater = gt
+less_equal = le
+less = lt
+not_equal = ne

@@ -16,6 +16,11 @@ from .rules import Operand, cast_to, elementwise, is_scalar, kernel, promote
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+__all__ = [
+    "add", "arctan2", "atan2", "cast", "clone", "div", "floor_divide", "fmod", "maximum",
+    "minimum", "mul", "pow", "remainder", "sub",
+]  # fmt: skip
+
 _HOST = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "^"}
 
 
@@ -297,3 +302,7 @@ def clone(x: Tensor) -> Tensor:
 @clone.pullback(saves="")
 def _(ctx, x):
     return lambda g: g
+
+
+# PyTorch's other names
+arctan2 = atan2

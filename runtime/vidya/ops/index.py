@@ -15,6 +15,10 @@ from .rules import Dim, Operand, cast_to, kernel, wrap_dim
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+__all__ = [
+    "gather", "index_add", "index_select", "masked_fill", "scatter_add",
+]  # fmt: skip
+
 
 def as_index(name: str, index: Tensor) -> Tensor:
     if not index.dtype.is_integer:

@@ -29,6 +29,10 @@ from .rules import (
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+__all__ = [
+    "cat", "conj", "permute", "reshape", "transpose", "view_as_complex", "view_as_real",
+]  # fmt: skip
+
 
 def _strided() -> bool:
     return tracing.current().device.core.strided

@@ -11,6 +11,10 @@ from .rules import Dim, accumulation, as_floating, cast_to, wrap_dim
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+__all__ = [
+    "log_softmax", "softmax",
+]  # fmt: skip
+
 
 def _shifted(name: str, x: Tensor, dim: int) -> tuple[Tensor, int]:
     """x minus its maximum, in the accumulation dtype: exp cannot overflow then."""

@@ -16,6 +16,10 @@ from .rules import Dim, kernels, wrap_dim
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+__all__ = [
+    "argsort", "sort", "topk",
+]  # fmt: skip
+
 
 @op("sort", PRIMITIVE, results=Ordered)
 def sort(x: Tensor, dim: Dim = -1, descending=False, stable=False) -> tuple[Tensor, Tensor]:

@@ -23,6 +23,13 @@ from .rules import Operand, as_floating, elementwise, is_scalar
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
+__all__ = [
+    "abs", "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh",
+    "asin", "asinh", "atan", "atanh", "ceil", "clamp", "cos", "cosh", "erf", "erfc", "exp",
+    "exp2", "expm1", "floor", "isnan", "log", "log1p", "log2", "log10", "neg", "reciprocal",
+    "round", "rsqrt", "sign", "sin", "sinh", "sqrt", "square", "tan", "tanh", "trunc",
+]  # fmt: skip
+
 _HOST = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "^"}
 
 
@@ -228,3 +235,12 @@ def _(ctx, x, min, max):
         return gx, lo, hi
 
     return back
+
+
+# PyTorch's other names
+arccos = acos
+arccosh = acosh
+arcsin = asin
+arcsinh = asinh
+arctan = atan
+arctanh = atanh
