@@ -241,6 +241,18 @@ def test_every_nan_is_a_value_of_its_own(device):
     assert sorted(found.indices.tolist()) == [0, 1, 2]
 
 
+def test_complex_values_are_distinct_by_both_parts(device):
+    for values in ([2j, 1 + 1j, 1 - 1j, 2j, 1 + 1j], []):
+        x = np.array(values, np.complex64)
+        try:
+            found = xp.unique_all(vidya.tensor(x, device=device))
+        except vidya.errors.UnsupportedError as error:
+            pytest.skip(f"{device}: {error}")
+        want = np.unique_all(x)
+        for got, expected in zip(found, want, strict=True):
+            assert np.array_equal(got.numpy(), expected)
+
+
 # ---- the namespace about itself ----
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from .elementwise import (
     where,
 )
 from .index import gather, index_select, scatter_add
-from .layout import cat, reshape
+from .layout import cat, reshape, view_as_real
 from .rules import promote, wrap_dim
 from .scatter import nonzero
 from .sort import sort
@@ -42,14 +43,19 @@ def unique(
     return_counts: bool = False,
     dim: int | None = None,
 ) -> Any:
-    """The distinct values in ascending order; every NaN is one of its own.
+    """The distinct values in ascending order, complex ones by their real parts first; every NaN is
+    one of its own.
 
     Also, if asked: for each element the place of its value (x's shape), and how often each occurs.
     With `dim`, the distinct slices along it. `sorted` is PyTorch's: the result always is.
     """
     if dim is None:
         flat = reshape(x, (x.numel(),))
-        values, order = sort(flat.to(uint8) if x.dtype is bool_ else flat, 0)
+        if x.dtype.is_complex:
+            order = _row_order(view_as_real(flat), 0)
+            values = index_select(flat, 0, order)
+        else:
+            values, order = sort(flat.to(uint8) if x.dtype is bool_ else flat, 0)
         fresh = _starts(values)
     else:
         axis = wrap_dim("unique", dim, x.ndim)
@@ -105,7 +111,7 @@ def _row_order(x: Tensor, axis: int) -> Tensor:
     """The order of the slices along an axis, the first element counting most. [n] int64"""
     rows = x.detach().movedim(axis, 0)
     wide = rows.float() if rows.dtype.is_floating_point and rows.dtype.itemsize == 2 else rows
-    host = wide.numpy(force=True).reshape(x.shape[axis], -1)
+    host = wide.numpy(force=True).reshape(x.shape[axis], math.prod(rows.shape[1:]))
     order = np.lexsort(host.T[::-1]) if host.shape[1] else np.arange(len(host))
     return tensor(order.astype(np.int64), device=x.device)
 
