@@ -319,12 +319,26 @@ def test_doctor_finds_a_device_that_computes_wrongly(cli, monkeypatch):
     assert "computes wrongly: (54.0, []) instead of" in line
 
 
-def test_ops_lists_and_explains(cli):
+def test_ops_lists_who_computes_them(cli):
     status, out, _ = cli("ops", "--primitives")
-    assert status == 0
+    assert status == 0 and out[0].split()[:4] == ["op", "kind", "gradient", "numpy"]
     primitives = {line.split()[0] for line in out if line.strip()}
     assert {"matmul", "add", "sort"} <= primitives and "softmax" not in primitives
-    status, out, _ = cli("ops")
-    assert any(line.split()[:2] == ["softmax", "composite"] for line in out)
-    status, out, _ = cli("ops", "softmax")
-    assert status == 0 and out[0].startswith("softmax(x")
+    status, out, _ = cli("ops", "--device", "numpy")
+    softmax = next(line.split() for line in out if line.startswith("softmax "))
+    assert softmax[1:5] == ["composite", "its", "own", "decomposed"]
+
+
+@pytest.mark.parametrize("name", ["softmax", "nn.functional.softmax"])
+def test_ops_explains_an_op(cli, name):
+    status, out, _ = cli("ops", name)
+    assert status == 0 and out[0].startswith("softmax(")
+    facts = dict(line.split("  ", 1) for line in out if "  " in line)
+    assert facts["kind"].strip() == "composite" and facts["gradient"].strip() == "its own"
+    assert facts["numpy"].split() == ["decomposed:", "amax,", "sub,", "exp,", "sum,", "div"]
+
+
+def test_ops_explains_a_function_of_ops(cli):
+    status, out, _ = cli("ops", "conv2d", "--device", "numpy")
+    assert status == 0 and out[0].startswith("conv2d(input: Tensor, weight: Tensor, bias")
+    assert any(line.startswith("numpy") and "convolution (decomposed)" in line for line in out)

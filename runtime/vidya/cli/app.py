@@ -192,7 +192,9 @@ def doctor() -> int:
 
 @app.command()
 def ops(
-    name: Annotated[str | None, typer.Argument(help="One op, to see its documentation.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="One op or function: what it is, and who computes it.")
+    ] = None,
     primitives: Annotated[
         bool, typer.Option("--primitives", help="Only the ops that every backend must have.")
     ] = False,
@@ -201,7 +203,7 @@ def ops(
         bool, typer.Option("--markdown", help="The table of all ops and devices, as docs/ops.md.")
     ] = False,
 ) -> None:
-    """List the ops, and who computes them on a device.
+    """List the ops, and who computes them on each device that is ready.
 
     Examples:
 
@@ -209,7 +211,8 @@ def ops(
         vidya ops --device openblas
         vidya ops softmax
 
-    An op that a device does not compute itself is decomposed into primitives that it does.
+    native: the device's own kernel. kernel plugin: a plugin's. decomposed: other ops on the same
+    device. view: nothing is computed. missing: the fallback policy decides.
     """
     from .ops import ops
 

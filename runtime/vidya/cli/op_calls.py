@@ -11,11 +11,11 @@ import numpy as np
 from ..dtypes import float32
 
 
-def calls(device: Any) -> dict[str, Callable[[], Any]]:
+def calls(device: Any, backward: bool = True) -> dict[str, Callable[[], Any]]:
     """Something to run for each op, by a name that ends in the op's."""
     from vidya.testing.cases import CASES
 
-    return {name: partial(_run, c, device) for name, c in CASES.items()} | _others(device)
+    return {name: partial(_run, c, device, backward) for name, c in CASES.items()} | _others(device)
 
 
 def _others(device: Any) -> dict[str, Callable[[], Any]]:
@@ -69,8 +69,8 @@ def _others(device: Any) -> dict[str, Callable[[], Any]]:
     }
 
 
-def _run(case: Any, device: Any) -> None:
-    """The first sample of a case, forward and, where it has one, backward."""
+def _run(case: Any, device: Any, backward: bool) -> None:
+    """The first sample of a case, forward and, if asked and where it has one, backward."""
     import vidya
     from vidya.testing.case import tree_map
     from vidya.testing.checks import samples_of
@@ -86,6 +86,8 @@ def _run(case: Any, device: Any) -> None:
     args, kwargs = tree_map(place, sample.args), tree_map(place, sample.kwargs)
     with vidya.no_grad():  # what is differentiated through its body is one call here
         case.function()(*args, **kwargs)
+    if not backward:
+        return
     result = case.function()(*args, **kwargs)
     for part in result if isinstance(result, tuple) else (result,):
         if part.requires_grad:
