@@ -3,99 +3,158 @@
 #include <algorithm>
 
 #include "lines.h"
+#include "work_queue.h"
 
 namespace vob {
 namespace {
 
-// What a thread works on at a time: kDepth words of B's rows and a strip of A stay packed in its
-// second cache, kInner words of a panel of B in the first.
-constexpr int64_t kStrip = 8 * kTileRows;
-constexpr int64_t kDepth = 512;
-constexpr int64_t kInner = 256;
-// A part of the result: as large as pays for packing, by every thread for itself.
-constexpr int64_t kRows = 1024;
-constexpr int64_t kColumns = 512;
+constexpr int64_t kWhole = 2048;     // words of k up to which they are multiplied in one go
+constexpr int64_t kDepth = 1024;     // else so many at a time
+constexpr int64_t kColumns = 512;    // of B that stay packed,
+constexpr int64_t kBlock = 1 << 19;  // and the words of those
+constexpr int64_t kRows = 1024;      // whose sums are kept while k goes on
 
 int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to; }
 
-/* Rows [m0, m0 + mm) by columns [n0, n0 + nn) of one product. */
-template <class E>
-struct Part {
-  const E *a, *b, *bias;
-  E* c;
-  int64_t m0, mm, n0, nn;
+/* How a product is cut: into blocks of columns, whose part of B is packed once by each thread that
+ * works on them, times ranges of rows. The unit is one of each, with all of k. */
+struct Cut {
+  int64_t words, depth;   // of k, and of a slab of it
+  int64_t columns, wide;  // of a block; blocks
+  int64_t rows, high;     // of a range; ranges
+  int64_t strip;          // rows packed at a time; a range is one strip where k is one slab
+  int64_t workers, units;
+
+  Cut(const GemmShape& s, int64_t words, bool by_rows, int64_t threads) : words(words) {
+    const double work = double(s.m) * double(s.n) * double(s.k) * double(s.batch);
+    workers = work > 1e6 ? threads : 1;
+    depth = words <= kWhole ? words : up(words, up(words, kDepth));
+    const int64_t most = std::clamp(kBlock / depth / kTileCols * kTileCols, kTileCols, kColumns);
+    wide = up(s.n, most);
+    const int64_t shortest = up(s.m, kTileRows);
+    while (s.batch * wide * shortest < workers && s.n / (wide + 1) >= kTileCols) ++wide;
+    // every block packs A, every worker on a block packs B; rows that lie along k are only copied
+    const auto packed = [&](int64_t w) {
+      const double sharing = std::max(1., double(workers) / double(s.batch * w));
+      return double(s.m) * double(w) * (by_rows ? .2 : 1.) + double(s.n) * sharing;
+    };
+    const int64_t even = up(wide, workers) * workers;
+    if (s.batch == 1 && s.n / even >= kTileCols && packed(even) < packed(wide)) wide = even;
+    columns = up(up(s.n, wide), kTileCols) * kTileCols;
+    wide = up(s.n, columns);
+
+    strip = depth > kDepth ? kStripRows / 2 : kStripRows;
+    high = up(s.m, depth == words ? strip : kRows);
+    // as many units for every worker
+    const int64_t blocks = s.batch * wide;
+    while (blocks * high < 16 * workers && blocks * high % workers && high < shortest) ++high;
+    rows = up(s.m, high);
+    high = up(s.m, rows);
+    strip = up(rows, up(rows, strip));
+    units = blocks * high;
+  }
 };
 
 template <class E>
-struct Work {
+class Product {
+ public:
   static constexpr int64_t kTerms = PackedKernels<E>::kTerms;
-  const PackedKernels<E>& kernels;
-  const Simd* simd;
-  GemmShape s;
-  int64_t a0, a1, b0, b1;
+  static constexpr bool kFloat = sizeof(E) == 4;
 
-  int64_t words() const { return up(s.k, kTerms); }
-  int64_t depth() const { return std::min(kDepth, words()); }
-  /* Sums are made in the result where that is possible, else beside it: rows of them that wait for
-   * the next slab of k. */
-  bool in_place(int64_t columns) const { return sizeof(E) == 4 && columns % kTileCols == 0; }
-  int64_t kept(int64_t rows) const { return words() > kDepth ? rows : kStrip; }
+  Product(const PackedKernels<E>& kernels, const Simd* simd, const GemmShape& s, E* c, const E* a,
+          const Matrices& am, const E* b, const Matrices& bm, const E* bias, int64_t threads)
+      : kernels_(kernels),
+        simd_(simd),
+        s_(s),
+        c_(c),
+        a_(a),
+        b_(b),
+        bias_(bias),
+        am_(am),
+        bm_(bm),
+        by_rows_(am.s1 == 1),
+        cut_(s, up(s.k, kTerms), by_rows_, threads) {}
 
-  size_t bytes(int64_t rows, int64_t columns) const {
-    return size_t(kept(rows) * columns + (kStrip + columns) * depth()) * 4;
+  const Cut& cut() const { return cut_; }
+  size_t bytes() const {
+    return size_t(strip_words() + cut_.columns * cut_.depth + kept() * cut_.columns) * 4;
   }
 
-  void part(const Part<E>& t, char* mem) const {
-    const int64_t width = up(t.nn, kTileCols) * kTileCols;
-    float* sums = reinterpret_cast<float*>(mem);
-    uint32_t* rows = reinterpret_cast<uint32_t*>(sums + kept(t.mm) * width);
-    uint32_t* panels = rows + kStrip * depth();
-    const int64_t strip = up(t.mm, up(t.mm, kStrip));
-    const bool in_place = this->in_place(t.nn);
-    for (int64_t k0 = 0; k0 < s.k; k0 += kDepth * kTerms) {
-      const int64_t kk = std::min(kDepth * kTerms, s.k - k0), words = up(kk, kTerms);
-      const bool last = k0 + kk == s.k;
-      for (int64_t j = 0; j < t.nn; j += kTileCols)
-        kernels.pack_b(panels + j * words, t.b + k0 * b0 + (t.n0 + j) * b1, b0, b1, kk,
-                       std::min(kTileCols, t.nn - j));
-      for (int64_t r = 0; r < t.mm; r += strip) {
-        const int64_t n = std::min(strip, t.mm - r), each = up(n, up(n, kTileRows));
-        E* out = t.c + (t.m0 + r) * s.n + t.n0;
-        float* c = in_place ? reinterpret_cast<float*>(out)
-                            : sums + (this->words() > kDepth ? r * width : 0);
-        const int64_t ldc = in_place ? s.n : width;
-        kernels.pack_a(rows, t.a + (t.m0 + r) * a0 + k0 * a1, a0, a1, n, each, kk);
-        for (int64_t j = 0; j < width; j += kTileCols)
-          for (int64_t p = 0; p < words; p += kInner) {
-            const int64_t inner = std::min(kInner, words - p);
-            for (int64_t i = 0; i < n; i += each) {
-              const int64_t m = std::min(each, n - i);
-              kernels.tile(c + i * ldc + j, ldc, rows + i * words + p * m,
-                           panels + j * words + p * kTileCols, m, inner, k0 + p > 0);
-            }
+  /* One unit; `packed` is the block whose B lies in `mem`, if k is one slab. */
+  void unit(int64_t u, char* mem, int64_t& packed) const {
+    const int64_t block = u / cut_.high, i = block / cut_.wide;
+    const int64_t m0 = u % cut_.high * cut_.rows, mm = std::min(cut_.rows, s_.m - m0);
+    const int64_t n0 = block % cut_.wide * cut_.columns, nn = std::min(cut_.columns, s_.n - n0);
+    const E* a = a_ + am_.batch.at(i) + m0 * am_.s0;
+    const E* b = b_ + bm_.batch.at(i) + n0 * bm_.s1;
+    uint32_t* rows = reinterpret_cast<uint32_t*>(mem);
+    uint32_t* panels = rows + strip_words();
+    // sums of float32 are made in the result
+    E* out = c_ + i * s_.m * s_.n + m0 * s_.n + n0;
+    float* sums = reinterpret_cast<float*>(panels + cut_.columns * cut_.depth);
+    if constexpr (kFloat) sums = out;
+    Tile<E> t{};
+    t.sums_step = kFloat ? s_.n : cut_.columns;
+    t.out_step = s_.n;
+    float bias[kColumns + 32];
+    if (bias_) widen(bias, bias_ + n0, nn);
+    for (int64_t w0 = 0; w0 < cut_.words; w0 += cut_.depth) {
+      const int64_t k0 = w0 * kTerms, kk = std::min(cut_.depth * kTerms, s_.k - k0);
+      t.words = up(kk, kTerms);
+      t.add = w0 > 0;
+      const bool last = w0 + cut_.depth >= cut_.words;
+      if (cut_.depth < cut_.words || packed != block) {
+        for (int64_t j = 0; j < nn; j += kTileCols)
+          kernels_.pack_b(panels + j * t.words, b + k0 * bm_.s0 + j * bm_.s1, bm_.s0, bm_.s1, kk,
+                          std::min(kTileCols, nn - j));
+        packed = block;
+      }
+      for (int64_t r = 0; r < mm; r += cut_.strip) {
+        const int64_t n = std::min(cut_.strip, mm - r), each = up(n, up(n, kTileRows));
+        const E* from = a + r * am_.s0 + k0 * am_.s1;
+        t.a_row = by_rows_ ? a_step(t.words) : 1;
+        t.a_word = by_rows_ ? 1 : each;
+        if (by_rows_)
+          kernels_.copy_rows(rows, t.a_row, from, am_.s0, n, kk);
+        else
+          kernels_.pack_a(rows, from, am_.s0, am_.s1, n, each, kk);
+        for (int64_t j = 0; j < nn; j += kTileCols) {
+          t.b = panels + j * t.words;
+          t.columns = std::min(kTileCols, nn - j);
+          t.bias = bias_ ? bias + j : nullptr;
+          for (int64_t y = 0; y < n; y += each) {
+            t.a = rows + y * a_step(t.words);
+            t.rows = std::min(each, n - y);
+            t.sums = sums + (r + y) * t.sums_step + j;
+            t.out = last ? out + (r + y) * s_.n + j : nullptr;
+            kernels_.tile(t);
           }
-        if (last) finish(t, out, c, ldc, n);
+        }
       }
     }
   }
 
  private:
-  void finish(const Part<E>& t, E* out, float* sums, int64_t ld, int64_t rows) const {
-    const bool elsewhere = reinterpret_cast<float*>(out) != sums;
-    const float* bias = nullptr;
-    float wide[kColumns];
-    if (t.bias) {
-      if constexpr (sizeof(E) == 4)
-        bias = t.bias + t.n0;
-      else
-        simd->bf16_to_f32(wide, t.bias + t.n0, t.nn), bias = wide;
-    }
-    for (int64_t r = 0; r < rows; ++r, sums += ld, out += s.n) {
-      if (bias)
-        for (int64_t j = 0; j < t.nn; ++j) sums[j] += bias[j];
-      if (elsewhere) kernels.round(out, sums, t.nn);
-    }
+  /* Rows an odd number of cache lines apart fall into different sets. */
+  int64_t a_step(int64_t words) const { return by_rows_ ? (up(words, 16) | 1) * 16 : words; }
+  /* The last tile is as long as the others. */
+  int64_t strip_words() const { return (cut_.strip + kStripRows / kTileRows) * a_step(cut_.depth); }
+  int64_t kept() const { return kFloat || cut_.depth == cut_.words ? 0 : cut_.rows; }
+  void widen(float* to, const E* bias, int64_t n) const {
+    if constexpr (kFloat)
+      std::memcpy(to, bias, size_t(n) * 4);
+    else
+      simd_->bf16_to_f32(to, bias, n);
   }
+
+  const PackedKernels<E>& kernels_;
+  const Simd* simd_;
+  const GemmShape& s_;
+  E* c_;
+  const E *a_, *b_, *bias_;
+  const Matrices &am_, &bm_;
+  bool by_rows_;
+  Cut cut_;
 };
 
 }  // namespace
@@ -103,38 +162,19 @@ struct Work {
 template <class E>
 bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s, E* c, const E* a,
                  const Matrices& am, const E* b, const Matrices& bm, const E* bias) {
-  const Work<E> w{kernels, d.simd, s, am.s0, am.s1, bm.s0, bm.s1};
-  const double work = double(s.m) * double(s.n) * double(s.k) * double(s.batch);
-  // parts of equal size, and enough of them; the longer side is cut, for the sake of packing
-  int64_t high = up(s.m, kRows), wide = up(s.n, kColumns);
-  const int64_t want = work > 1e6 ? d.pool.threads() * 2 : 1;
-  while (s.batch * high * wide < want) {
-    const int64_t rows = s.m / (high + 1), columns = s.n / (wide + 1);
-    if (rows >= kTileRows && (rows >= columns || columns < kTileCols))
-      ++high;
-    else if (columns >= kTileCols)
-      ++wide;
-    else
-      break;
-  }
-  const int64_t rows = up(up(s.m, high), kTileRows) * kTileRows;
-  const int64_t columns = up(up(s.n, wide), kTileCols) * kTileCols;
-  high = up(s.m, rows);
-  wide = up(s.n, columns);
+  const Product<E> product(kernels, d.simd, s, c, a, am, b, bm, bias,
+                           std::min<int64_t>(d.pool.threads(), WorkQueues::kMost));
+  const Cut& cut = product.cut();
+  WorkQueues queues(cut.units, cut.workers);
   std::atomic<bool> no_memory{false};
-  const int64_t parts = s.batch * high * wide;
-  d.pool.ranges(parts, work / double(parts) / 16, 1, [&](int64_t x, int64_t y) {
-    char* mem = static_cast<char*>(thread_scratch(1, w.bytes(rows, columns)));
+  d.pool.each(cut.workers, [&](int64_t worker) {
+    char* mem = static_cast<char*>(thread_scratch(1, product.bytes()));
     if (!mem) {
       no_memory = true;
       return;
     }
-    for (int64_t u = x; u < y; ++u) {
-      const int64_t i = u / (high * wide), m0 = u / wide % high * rows, n0 = u % wide * columns;
-      w.part({a + am.batch.at(i), b + bm.batch.at(i), bias, c + i * s.m * s.n, m0,
-              std::min(rows, s.m - m0), n0, std::min(columns, s.n - n0)},
-             mem);
-    }
+    int64_t packed = -1;
+    queues.work(worker, [&](int64_t u) { product.unit(u, mem, packed); });
   });
   return !no_memory;
 }

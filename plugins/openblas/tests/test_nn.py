@@ -98,10 +98,35 @@ def test_linear(blas, dtype):
             close(y, wide(x) @ wide(sliced((n, k), dtype, 2)).T + extra, dtype, k)
 
 
-def test_large_matmul(blas):
-    a, b = values((600, 700), np.dtype("f4"), 1), values((800, 700), np.dtype("f4"), 2).T
-    (c,) = blas.run("matmul", [a, b], [((600, 800), "f4")])
-    close(c, wide(a) @ wide(b), np.dtype("f4"), 700)
+LARGE = [
+    (600, 700, 800),  # blocks of columns and strips of rows
+    (97, 512, 33),  # a row and a column more than whole strips and panels
+    (1030, 64, 40),  # more rows than columns
+    (24, 2050, 1100),  # the longest k that stays in one slab of float32, and more
+    (13, 4099, 70),  # slabs of k; an odd one
+    (1100, 9001, 35),  # slabs, and rows in ranges
+]
+
+
+@pytest.mark.parametrize("dtype", [np.dtype("f4"), BF16], ids=str)
+@pytest.mark.parametrize("m, k, n", LARGE)
+def test_large_matmul(simd_device, dtype, m, k, n):
+    ulps = 16 + math.sqrt(k)  # every sum is rounded k times
+    for fa in (contiguous, transposed):
+        for fb in (contiguous, transposed):
+            a, b = fa((m, k), dtype, 1), fb((k, n), dtype, 2)
+            (c,) = simd_device.run("matmul", [a, b], [((m, n), dtype)])
+            close(c, wide(a) @ wide(b), dtype, k, ulps)
+    x, w, bias = values((m, k), dtype, 1), values((n, k), dtype, 2), values((n,), dtype, 3)
+    (y,) = simd_device.run("linear", [x, w, bias], [((m, n), dtype)])
+    close(y, wide(x) @ wide(w).T + wide(bias), dtype, k, ulps)
+
+
+@pytest.mark.parametrize("dtype", [np.dtype("f4"), BF16], ids=str)
+def test_large_batched_matmul(blas, dtype):
+    a, b = values((5, 70, 130), dtype, 1), values((5, 130, 210), dtype, 2)
+    (c,) = blas.run("matmul", [a, b], [((5, 70, 210), dtype)])
+    close(c, wide(a) @ wide(b), dtype, 130)
 
 
 # ---- softmax -----------------------------------------------------------------------------------
