@@ -23,7 +23,7 @@ IN_DTYPE = {
     ("nn.functional.local_response_norm", "bfloat16"): "not on PyTorch's CPU",
     ("nn.functional.local_response_norm", "float16"): "not on PyTorch's CPU",
 }
-REFUSES_COMPLEX_GRADIENTS = {"select_scatter", "slice_scatter"}
+NO_GRADIENT_THERE = {"vander"}  # its backward overwrites what it needs
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 HALF_BUILT = {"uint16", "uint32", "uint64"}  # PyTorch has the dtypes, but few ops for them
 
@@ -39,7 +39,9 @@ def to_numpy(value):
         return np.asarray(value)
     value = value.detach().resolve_conj()
     return (
-        value.float().numpy().astype(BFLOAT16) if value.dtype == torch.bfloat16 else value.numpy()
+        value.float().numpy().astype(BFLOAT16)
+        if value.dtype == torch.bfloat16
+        else value.numpy(force=True)
     )
 
 
@@ -65,16 +67,20 @@ def test_pytorch_passes_the_row(name):
             continue
         for sample in checks.samples_of(case, kind):
             checks.check_forward(case, fn, sample, kind, place, lambda k: _BASE.get(k.name, EXACT))
-            refused = kind.is_complex and name in REFUSES_COMPLEX_GRADIENTS
-            if case.grad and sample.grad and kind.name in _GRADIENT and not refused:
-                checks.check_gradient(
-                    case,
-                    fn,
-                    sample,
-                    place,
-                    lambda a: place(a).requires_grad_(),
-                    _GRADIENT[kind.name],
-                )
+            if case.grad and sample.grad and kind.name in _GRADIENT:
+                gradient_agrees(case, fn, sample, kind)
+
+
+def gradient_agrees(case, fn, sample, kind):
+    if case.name in NO_GRADIENT_THERE:
+        return
+    try:
+        checks.check_gradient(
+            case, fn, sample, place, lambda a: place(a).requires_grad_(), _GRADIENT[kind.name]
+        )
+    except RuntimeError as error:
+        if not kind.is_complex or "does not support automatic differentiation" not in str(error):
+            raise
 
 
 @pytest.mark.parametrize("name", DIFFERENCES)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..schema import op
 from .elementwise import (
+    conj_of,
     maximum,
     where,
 )
@@ -39,13 +40,15 @@ def relu_backward(g: Tensor, y: Tensor) -> Tensor:
 def sigmoid(x: Tensor) -> Tensor:
     """1 / (1 + exp(-x)); exp(-|x|) cannot overflow."""
     x = as_floating(x)
+    if x.dtype.is_complex:
+        return 1 / (1 + (-x).exp())
     e = (-x.abs()).exp()
     return where(x >= 0, 1.0, e) / (1 + e)
 
 
 @sigmoid.pullback(saves="out")
 def _(ctx, x):
-    return lambda g: sigmoid_backward(g, ctx.out)
+    return lambda g: sigmoid_backward(g, conj_of(ctx.out))
 
 
 @op("sigmoid_backward")
@@ -68,7 +71,7 @@ def silu(x: Tensor) -> Tensor:
 
 @silu.pullback
 def _(ctx, x):
-    return lambda g: silu_backward(g, x)
+    return lambda g: silu_backward(g, conj_of(x))
 
 
 @op("silu_backward")

@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..schema import op
+from .elementwise import conj_of
 from .pad import pad_constant
 from .rules import promote
 from .sliding import per_dim, window_count, windows, windows_backward
@@ -67,9 +68,9 @@ def _(ctx, x, weight, bias, stride, padding, dilation, groups):
     def back(g):
         dx = dw = db = None
         if ctx.needs[0]:
-            dx = convolution_input(g, weight, tuple(x.shape[2:]), *places)
+            dx = convolution_input(g, conj_of(weight), tuple(x.shape[2:]), *places)
         if ctx.needs[1]:
-            dw = convolution_weight(g, x, tuple(weight.shape[2:]), *places)
+            dw = convolution_weight(g, conj_of(x), tuple(weight.shape[2:]), *places)
         if ctx.needs[2]:
             db = g.sum((0, *range(2, g.ndim)))
         return dx, dw, db
@@ -104,9 +105,9 @@ def _(ctx, g, weight, sizes, stride, padding, dilation, groups):
     places = (stride, padding, dilation, groups)
 
     def back(gg):
-        dg = convolution(gg, weight, None, *places) if ctx.needs[0] else None
+        dg = convolution(gg, conj_of(weight), None, *places) if ctx.needs[0] else None
         kernel = tuple(weight.shape[2:])
-        return dg, convolution_weight(g, gg, kernel, *places) if ctx.needs[1] else None
+        return dg, convolution_weight(conj_of(g), gg, kernel, *places) if ctx.needs[1] else None
 
     return back
 
@@ -141,9 +142,9 @@ def _(ctx, g, x, kernel, stride, padding, dilation, groups):
     places = (stride, padding, dilation, groups)
 
     def back(gw):
-        dg = convolution(x, gw, None, *places) if ctx.needs[0] else None
+        dg = convolution(conj_of(x), gw, None, *places) if ctx.needs[0] else None
         sizes = tuple(x.shape[2:])
-        return dg, convolution_input(g, gw, sizes, *places) if ctx.needs[1] else None
+        return dg, convolution_input(conj_of(g), gw, sizes, *places) if ctx.needs[1] else None
 
     return back
 

@@ -104,6 +104,8 @@ def gaussian_nll_loss(
 
 def _norm(x: Tensor, p: float, dim: int, keepdim: bool = False) -> Tensor:
     """(sum |x|^p)^(1/p), with gradient 0 at 0."""
+    if x.dtype.is_complex:
+        x = x.abs()
     if p == 2:
         square = (x * x).sum(dim, keepdim)
         zero = square == 0

@@ -5,8 +5,9 @@ All of them broadcast, and promote their operands by PyTorch's rule. Shapes: [..
 
 from __future__ import annotations
 
+import cmath
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..dtypes import as_dtype, bool_
 from ..engine import trace as tracing
@@ -48,7 +49,7 @@ def add(x: Operand, y: Operand, alpha=1) -> Tensor:
 
 @add.pullback(saves="")
 def _(ctx, x, y, alpha):
-    return lambda g: (g, g if alpha == 1 else g * alpha)
+    return lambda g: (g, g if alpha == 1 else g * conj_of(alpha))
 
 
 @op("sub", PRIMITIVE)
@@ -61,7 +62,7 @@ def sub(x: Operand, y: Operand, alpha=1) -> Tensor:
 
 @sub.pullback(saves="")
 def _(ctx, x, y, alpha):
-    return lambda g: (g, -g if alpha == 1 else g * -alpha)
+    return lambda g: (g, -g if alpha == 1 else g * conj_of(-alpha))
 
 
 @op("rsub", fusable=False)
@@ -139,25 +140,35 @@ def _(ctx, x, y):
     def back(g):
         dx = dy = None
         if ctx.needs[0]:
-            if isinstance(y, (int, float)):
+            if isinstance(y, (int, float, complex)):
                 dx = g * conj_of(y * x ** (y - 1)) if y != 0 else g * 0
             else:  # d/dx x**0 is 0 even where x**(y-1) is not finite
                 dx = g * where(y == 0, 0.0, conj_of(y * x ** (y - 1)))
         if ctx.needs[1]:
-            log_x = x.log() if not isinstance(x, (int, float)) else _log_number(x)
-            zero = (
-                ctx.out * 0
-                if isinstance(x, (int, float))
-                else where((x == 0) & (y >= 0), 0.0, log_x)
-            )
-            dy = g * conj_of(ctx.out * (log_x if isinstance(x, (int, float)) else zero))
+            if isinstance(x, (int, float, complex)):
+                log_x = _log_number(x, ctx.out.dtype.is_complex)
+            else:  # 0**y is 0 for all y near a positive one
+                positive = (y.real if isinstance(y, complex) else real_part(y)) >= 0
+                log_x = where((x == 0) & positive, 0.0, x.log())
+            dy = g * conj_of(ctx.out * log_x)
         return dx, dy
 
     return back
 
 
-def _log_number(x: float) -> float:
-    return math.log(x) if x > 0 else (0.0 if x == 0 else math.nan)
+def _log_number(x: Any, is_complex: bool) -> Any:
+    if x == 0:
+        return 0.0
+    if is_complex:
+        return cmath.log(x)
+    return math.log(x) if x > 0 else math.nan
+
+
+def real_part(x: Any) -> Any:
+    """The real part of a complex tensor; a real tensor or number itself."""
+    if isinstance(x, (int, float)) or not x.dtype.is_complex:
+        return x
+    return x.real
 
 
 @op("rpow", fusable=False)

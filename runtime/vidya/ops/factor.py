@@ -151,21 +151,21 @@ def _(ctx, a, full_matrices):
         u, s, vh = ctx.out
         k = s.shape[-1]
         u, vh = u[..., :k], vh[..., :k, :]
+        gu = gu if gu is None else gu[..., :k]  # what is beyond k is any basis of the rest
+        gvh = gvh if gvh is None else gvh[..., :k, :]
         middle = None if gs is None else diagonal_of(gs.unsqueeze(-1).expand(*s.shape, k))
         if gu is None and gvh is None:
             return u @ middle.to(u.dtype) @ vh
-        if a.dtype.is_complex or full_matrices:
-            raise UnsupportedError(
-                "svd: singular vectors have a gradient for real matrices and full_matrices=False"
-            )
         gu = u * 0 if gu is None else gu
         gvh = vh * 0 if gvh is None else gvh
         gap = s.unsqueeze(-2) ** 2 - s.unsqueeze(-1) ** 2
-        one = identity_like(u)
+        one = identity_like(s)
         gap = where(one == 1, 1.0, gap)
         left, right = adjoint(u) @ gu, vh @ adjoint(gvh)
-        inner = ((left - adjoint(left)) / gap) * s.unsqueeze(-2)
-        inner = inner + s.unsqueeze(-1) * ((right - adjoint(right)) / gap)
+        turn_u, turn_v = left - adjoint(left), right - adjoint(right)
+        inner = (turn_u / gap) * s.unsqueeze(-2) + s.unsqueeze(-1) * (turn_v / gap)
+        if a.dtype.is_complex:  # u and v may turn by opposite angles: what depends on that
+            inner = where(one == 1, turn_u / (2 * s).unsqueeze(-2), inner)
         inner = inner if middle is None else inner + middle
         out = u @ inner @ vh
         over = s.unsqueeze(-2)

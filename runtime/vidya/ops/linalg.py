@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..schema import PRIMITIVE, op
+from .elementwise import conj_of
 from .rules import broadcast_shapes, expand_to, kernel, promote
 
 if TYPE_CHECKING:
@@ -66,10 +67,6 @@ def _numel(shape) -> int:
 
 @matmul.pullback
 def _(ctx, a, b):
-    from .elementwise import (
-        conj_of,
-    )
-
     def back(g):
         if a.ndim == 1 and b.ndim == 1:
             return g * conj_of(b), g * conj_of(a)
@@ -111,9 +108,9 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 @linear.pullback(saves="x weight")
 def _(ctx, x, weight, bias):
     def back(g):
-        gx = g @ weight if ctx.needs[0] else None
+        gx = g @ conj_of(weight) if ctx.needs[0] else None
         flat = g.reshape((-1, g.shape[-1]))
-        gw = flat.mT @ x.reshape((-1, x.shape[-1])) if ctx.needs[1] else None
+        gw = flat.mT @ conj_of(x).reshape((-1, x.shape[-1])) if ctx.needs[1] else None
         return gx, gw, flat.sum(0) if ctx.needs[2] else None
 
     return back

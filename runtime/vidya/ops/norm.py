@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..schema import op
+from .elementwise import conj_of
 from .rules import accumulation, cast_to
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-def _check(name: str, x: Tensor, *params: Tensor | None) -> None:
-    if x.ndim == 0 or not x.dtype.is_floating_point:
+def _check(name: str, x: Tensor, *params: Tensor | None, complex: bool = False) -> None:
+    if x.ndim == 0 or not (x.dtype.is_floating_point or (complex and x.dtype.is_complex)):
         raise TypeError(
             f"{name}: takes floating tensors [..., C], got {x.dtype.name} {tuple(x.shape)}"
         )
@@ -28,9 +29,10 @@ def _check(name: str, x: Tensor, *params: Tensor | None) -> None:
 def rms_norm(x: Tensor, weight: Tensor | None = None, eps=1e-5) -> Tensor:
     """x / sqrt(mean(x^2) + eps) * weight over the last dim. x [..., C], weight [C].
 
+    For complex x, too, it is the square, not the magnitude's, as in PyTorch.
     (Zhang and Sennrich, Root Mean Square Layer Normalization, 2019)
     """
-    _check("rms_norm", x, weight)
+    _check("rms_norm", x, weight, complex=True)
     wide = cast_to(x, accumulation(x.dtype))
     y = wide * ((wide * wide).mean(-1, True) + eps).rsqrt()
     return cast_to(y if weight is None else y * weight, x.dtype)
@@ -40,8 +42,8 @@ def rms_norm(x: Tensor, weight: Tensor | None = None, eps=1e-5) -> Tensor:
 def _(ctx, x, weight, eps):
     def back(g):
         if weight is None:
-            return rms_norm_backward(g, x, None, eps)
-        return rms_norm_backward(g, x, weight, eps)
+            return rms_norm_backward(g, conj_of(x), None, eps)
+        return rms_norm_backward(g, conj_of(x), conj_of(weight), eps)
 
     return back
 

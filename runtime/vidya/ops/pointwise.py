@@ -152,9 +152,9 @@ def lerp(x: Tensor, end: Tensor, weight: Operand) -> Tensor:
 @lerp.pullback
 def _(ctx, x, end, weight):
     return lambda g: (
-        g * (1 - weight) if ctx.needs[0] else None,
-        g * weight if ctx.needs[1] else None,
-        g * (end - x) if ctx.needs[2] else None,
+        g * conj_of(1 - weight) if ctx.needs[0] else None,
+        g * conj_of(weight) if ctx.needs[1] else None,
+        g * conj_of(end - x) if ctx.needs[2] else None,
     )
 
 

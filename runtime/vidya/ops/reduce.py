@@ -13,7 +13,9 @@ from ..dtypes import FLOAT, as_dtype, bool_, int64
 from ..schema import PRIMITIVE, op
 from .elementwise import (
     cast,
+    conj_of,
     needs,
+    real_part,
     where,
 )
 from .layout import cat
@@ -77,13 +79,13 @@ def _(ctx, x, dim, keepdim, dtype):
     def back(g):
         g, out = keep(g, x.shape, dim, keepdim), keep(ctx.out, x.shape, dim, keepdim)
         if _core.is_grad_enabled() and x.numel():  # what follows is right to the first order only
-            return g * _product_of_others(x, dim).conj()
+            return g * conj_of(_product_of_others(x, dim))
         zero = x == 0
         # Where a zero is among the factors, the product of the others is the gradient there.
         others = where(zero, 1.0, x).prod(dim=dim, keepdim=True).reshape(out.shape)
         count = zero.to(x.dtype).sum(dim=dim, keepdim=True).reshape(out.shape)
-        plain = where(zero, 0.0, g * out / where(zero, 1.0, x))
-        return where(count == 0, plain, where((count == 1) & zero, g * others, 0.0))
+        plain = where(zero, 0.0, g * conj_of(out / where(zero, 1.0, x)))
+        return where(count == 0, plain, where((count == 1) & zero, g * conj_of(others), 0.0))
 
     return back
 
@@ -183,7 +185,7 @@ def all_(x: Tensor, dim=None, keepdim=False) -> Tensor:
 def var(x: Tensor, dim=None, correction=1, keepdim=False) -> Tensor:
     """The variance: squared distances from the mean, over n - correction. Two passes."""
     x = as_floating(x)
-    return _narrowed(_variance(x, dim, correction, keepdim), x.dtype)
+    return _narrowed(_variance(x, dim, correction, keepdim), x.dtype.to_real())
 
 
 def _variance(x: Tensor, dim, correction, keepdim) -> Tensor:
@@ -207,7 +209,7 @@ def _narrowed(x: Tensor, dtype: dtypes.dtype) -> Tensor:
 def std(x: Tensor, dim=None, correction=1, keepdim=False) -> Tensor:
     """The standard deviation: the square root of var."""
     x = as_floating(x)
-    return _narrowed(_variance(x, dim, correction, keepdim).sqrt(), x.dtype)
+    return _narrowed(_variance(x, dim, correction, keepdim).sqrt(), x.dtype.to_real())
 
 
 @op("logsumexp")
@@ -217,7 +219,7 @@ def logsumexp(x: Tensor, dim, keepdim=False) -> Tensor:
     dims = wrap_dims("logsumexp", dim, x.ndim)
     if not math.prod(x.shape[d] for d in dims):  # over nothing: the logarithm of 0
         return sum(x, dims, keepdim).log()
-    top = amax(x, dims, True)
+    top = amax(real_part(x), dims, True)
     top = where(top.abs() == float("inf"), 0.0, top)
     return sum((x - top).exp(), dims, keepdim).log() + (
         top if keepdim else top.reshape(reduced_shape(x.shape, dims, False))
@@ -227,5 +229,5 @@ def logsumexp(x: Tensor, dim, keepdim=False) -> Tensor:
 @logsumexp.pullback(saves="x out")
 def _(ctx, x, dim, keepdim):
     return lambda g: (
-        keep(g, x.shape, dim, keepdim) * (x - keep(ctx.out, x.shape, dim, keepdim)).exp()
+        keep(g, x.shape, dim, keepdim) * conj_of((x - keep(ctx.out, x.shape, dim, keepdim)).exp())
     )

@@ -106,7 +106,7 @@ def logcumsumexp(x: Tensor, dim: Dim) -> Tensor:
     By doubling: after step k an element holds the sum of 2^k elements, so log2(n) steps do.
     """
     axis = wrap_dim("logcumsumexp", dim, x.ndim)
-    needs("logcumsumexp", x, (3,), "floats")
+    needs("logcumsumexp", x, (3, 4), "floats")
     if x.ndim == 0 or x.shape[axis] < 2:
         return x * 1
     reach, n = 1, x.shape[axis]
@@ -121,11 +121,15 @@ def logcumsumexp(x: Tensor, dim: Dim) -> Tensor:
 @logcumsumexp.pullback(saves="x out")
 def _(ctx, x, dim):
     def back(g):  # sum over j >= i of g[j] exp(x[i] - out[j]), signs of g apart
-        def part(weight):
-            logs = where(weight > 0, where(weight > 0, weight, 1.0).log() - ctx.out, -math.inf)
+        def part(weight, there):
+            logs = where(there, where(there, weight, 1.0).log() - ctx.out, -math.inf)
             return (logcumsumexp(logs.flip(dim), dim).flip(dim) + x).exp()
 
-        return part(g) - part(-g) if x.ndim else g
+        if not x.ndim:
+            return g
+        if x.dtype.is_complex:  # a complex weight has a logarithm
+            return part(g.conj(), g != 0).conj()
+        return part(g, g > 0) - part(-g, g < 0)
 
     return back
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..engine.dispatch import emit_primitive
-from ..errors import UnsupportedError
 from ..schema import PRIMITIVE, op
+from .complex import complex
 from .elementwise import (
     where,
 )
@@ -73,16 +73,17 @@ def slogdet(a: Tensor) -> tuple[Tensor, Tensor]:
     return tuple(emit_primitive("slogdet", [a], outputs, {}))
 
 
-@slogdet.pullback(saves="a")
+@slogdet.pullback(saves="a out")
 def _(ctx, a):
     def back(g_sign, g):
-        if g_sign is not None and a.dtype.is_complex:
-            raise UnsupportedError(
-                "slogdet: the sign of a complex determinant has no gradient here"
-            )
-        if g is None:
-            return a * 0  # the sign of a real one is constant
-        return g.unsqueeze(-1).unsqueeze(-1) * adjoint(inverse(a))
+        # log det = log |det| + i angle, and d log det = tr(a^-1 da)
+        total = g
+        if g_sign is not None and a.dtype.is_complex:  # the sign of a real one is constant
+            angle = (g_sign * conj(ctx.out[0])).imag
+            total = complex(angle * 0 if g is None else g, angle)
+        if total is None:
+            return a * 0
+        return total.unsqueeze(-1).unsqueeze(-1) * adjoint(inverse(a))
 
     return back
 
@@ -105,7 +106,7 @@ def _(ctx, a):
         u, s, vh = svd(a)
         n = s.shape[-1]
         others = where(identity_like(s) == 1, 1.0, s.unsqueeze(-2).expand(*s.shape, n)).prod(-1)
-        turn = conj(slogdet(u.detach())[0] * slogdet(vh.detach())[0])
+        turn = conj(slogdet(u)[0] * slogdet(vh)[0])
         cofactors = (u * others.unsqueeze(-2)) @ vh
         return (g * turn).unsqueeze(-1).unsqueeze(-1) * cofactors
 

@@ -13,8 +13,10 @@ from ..dtypes import FLOAT, float64
 from ..schema import op
 from .elementwise import (
     cast,
+    conj_of,
     maximum,
     needs,
+    real_part,
     where,
 )
 from .rules import Operand, accumulation, as_floating, promote
@@ -77,7 +79,7 @@ def _(ctx, x):
         near = abs(t) < 0.5  # there the closed form below would cancel
         far = where(near, 1.0, t)
         slope = where(near, t * _horner(t * t, _SINC), (far.cos() - far.sin() / far) / far)
-        return g * (slope * math.pi)
+        return g * conj_of(slope * math.pi)
 
     return back
 
@@ -90,7 +92,12 @@ def _log_of_sum(name: str, doc: str, base: float):
 
     def body(x: Tensor, other: Tensor) -> Tensor:
         x, other = promote(x, other)
-        needs(name, x, (3,), "floats")
+        needs(name, x, (3, 4), "floats")
+        if x.dtype.is_complex:  # the larger real part is taken out
+            left, right = real_part(x), real_part(other)
+            first, infinite = left >= right, (left == right) & (abs(left) == math.inf)
+            gap = where(infinite, 0.0, where(first, other - x, x - other))
+            return where(first, x, other) + ((gap * scale).exp() + 1).log() / scale
         top = maximum(x, other)
         gap = where(top == x, other - x, x - other)  # never above 0
         smooth = (gap * scale).exp().log1p() / scale
@@ -101,7 +108,7 @@ def _log_of_sum(name: str, doc: str, base: float):
 
     def pullback(ctx, x, other):
         gap = (other - x) * scale
-        return lambda g: (g / (1 + gap.exp()), g / (1 + (-gap).exp()))
+        return lambda g: (g / conj_of(1 + gap.exp()), g / conj_of(1 + (-gap).exp()))
 
     made.pullback(pullback)
     return made

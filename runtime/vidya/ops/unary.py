@@ -58,7 +58,7 @@ def abs(x: Tensor) -> Tensor:
 @abs.pullback(saves="x out")
 def _(ctx, x):
     if x.dtype.is_complex:
-        return lambda g: g * where(ctx.out == 0, 0.0, x / ctx.out)
+        return lambda g: g * (x / where(ctx.out == 0, 1.0, ctx.out))
     return lambda g: g * sign(x)
 
 

@@ -96,7 +96,7 @@ def check_gradient(
     numeric = numeric_gradients(case.oracle, sample, weights)
     scale = case.scale
     for i, (x, wanted) in enumerate(zip(leaves, numeric, strict=True)):
-        actual = np.zeros(wanted.shape) if x.grad is None else to_numpy(x.grad)
+        actual = np.zeros_like(wanted) if x.grad is None else to_numpy(x.grad)
         if actual.dtype.kind != wanted.dtype.kind:
             raise AssertionError(f"{case.name}: the gradient of input {i} is {actual.dtype}")
         try:

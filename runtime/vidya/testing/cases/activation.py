@@ -104,7 +104,13 @@ _SMOOTH = {
     "tanhshrink": (lambda x: x - np.tanh(x), _WITH_NAN),
 }
 for _name, (_oracle, _extremes) in _SMOOTH.items():
-    case(F + _name, _oracle, unary(-4, 4, nonzero=_name == "softsign", extremes=_extremes), scale=2)
+    case(
+        F + _name,
+        _oracle,
+        unary(-4, 4, nonzero=_name == "softsign", extremes=_extremes),
+        types="fc" if _name in ("softsign", "tanhshrink") else "f",
+        scale=2,
+    )
 
 
 def softmin(x, dim):

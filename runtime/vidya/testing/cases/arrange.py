@@ -42,7 +42,7 @@ row("atleast_1d", np.atleast_1d, C(()), C((2,)))
 row("atleast_2d", np.atleast_2d, C(()), C((2,)), C((2, 3)))
 row("atleast_3d", np.atleast_3d, C(()), C((2,)), C((2, 3)))
 row("t", np.transpose, C((2, 3)), C((3,)))
-row("adjoint", lambda x: np.conj(np.swapaxes(x, -1, -2)), C((2, 3, 4)), types="fi")
+row("adjoint", lambda x: np.conj(np.swapaxes(x, -1, -2)), C((2, 3, 4)), types="fci")
 case(
     "broadcast_tensors",
     lambda *xs: tuple(np.broadcast_arrays(*xs)),

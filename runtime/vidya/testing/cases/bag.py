@@ -72,6 +72,7 @@ case(
     lambda t: [S(t(3, 7)), S(t(3, 7), correction=0), S(t(7))],
     scale=8,
     skip_dtypes=("float16", "bfloat16"),
+    types="fc",
 )
 case(
     "corrcoef",
@@ -79,6 +80,7 @@ case(
     lambda t: [S(t(3, 7))],
     scale=8,
     skip_dtypes=("float16", "bfloat16"),
+    types="fc",
 )
 
 
@@ -88,7 +90,13 @@ def renorm(x, p, dim, maxnorm):
     return x * np.where(norms > maxnorm, maxnorm / (norms + 1e-7), 1)
 
 
-case("renorm", renorm, lambda t: [S(t(3, 4), 2, 0, 1.0), S(t(2, 3, 2), 1, 1, 2.0)], scale=4)
+case(
+    "renorm",
+    renorm,
+    lambda t: [S(t(3, 4), 2, 0, 1.0), S(t(2, 3, 2), 1, 1, 2.0)],
+    scale=4,
+    types="fc",
+)
 
 
 def mvlgamma(x, p):

@@ -66,24 +66,26 @@ case(
 case("remainder", in_dtype(np.mod), binary((-9, 9), nonzero=True, extremes=False), types="fi")
 case("fmod", in_dtype(np.fmod), binary((-9, 9), nonzero=True), types="fi")
 
-case("pow", in_dtype(np.power), binary((0.3, 2), (0, 3), scalars=(2, 3)), types="fi")
+case("pow", in_dtype(np.power), binary((0.3, 2), (0, 3), scalars=(2, 3)), types="fic")
 case(
-    "pow_number", np.power, lambda t: [S(t.positive(2, 3), p) for p in (2, 3, 0.5, -1.5)], fn="pow"
+    "pow_number",
+    np.power,
+    lambda t: [S(t.positive(2, 3), p) for p in (2, 3, 0.5, -1.5)],
+    fn="pow",
+    types="fc",
 )
 for _name, _fn in [
     ("number_sub", lambda n, x: n - x),
     ("number_div", lambda n, x: n / x),
     ("number_pow", lambda n, x: n**x),
 ]:
-    case(_name, _fn, lambda t: [S(2.5, t.nonzero(2, 3)), S(2, t.nonzero()), S(0.5, t(0))], fn=_fn)
-case(
-    "complex_pow",
-    np.power,
-    binary((0.3, 2), (0.2, 2), extremes=False),
-    fn="pow",
-    types="c",
-    grad=False,
-)
+    case(
+        _name,
+        _fn,
+        lambda t: [S(2.5, t.nonzero(2, 3)), S(2, t.nonzero()), S(0.5, t(0))],
+        fn=_fn,
+        types="fc",
+    )
 
 case("atan2", floated(np.arctan2), binary(nonzero=True, scalars=()), types="fib", out="float")
 for _name, _oracle in [("maximum", np.maximum), ("minimum", np.minimum)]:
@@ -115,7 +117,7 @@ for _name, _oracle in [
     ("logical_or", np.logical_or),
     ("logical_xor", np.logical_xor),
 ]:
-    case(_name, _oracle, binary(scalars=()), types="fib", out="bool", grad=False)
+    case(_name, _oracle, binary(scalars=()), types="fcib", out="bool", grad=False)
 
 
 def _where(t):

@@ -40,7 +40,7 @@ def conv(n):
         count, outputs = x.shape[0], weight.shape[0]
         grouped = x.reshape(count, groups, x.shape[1] // groups, *x.shape[2:])
         rows = weight.reshape(groups, outputs // groups, -1, *kernel)
-        out = np.zeros((count, groups, outputs // groups, *sizes))
+        out = np.zeros((count, groups, outputs // groups, *sizes), x.dtype)
         for place in itertools.product(*map(range, kernel)):
             cut = tuple(
                 slice(p * d, p * d + t * (m - 1) + 1, t)
@@ -67,7 +67,7 @@ def conv_transpose(n):
         count, width = x.shape[0], weight.shape[1]
         grouped = x.reshape(count, groups, x.shape[1] // groups, *x.shape[2:])
         rows = weight.reshape(groups, -1, width, *kernel)
-        out = np.zeros((count, groups, width, *wide))
+        out = np.zeros((count, groups, width, *wide), x.dtype)
         for place in itertools.product(*map(range, kernel)):
             cut = tuple(
                 slice(p * d, p * d + t * (m - 1) + 1, t)
@@ -120,6 +120,7 @@ for _n in (1, 2, 3):
         f"nn.functional.conv{_n}d",
         conv(_n),
         _conv(_n),
+        types="fc",
         scale=8,
         wrong=_wrong_conv(_n),
         bench=_bench(_n),
@@ -137,7 +138,13 @@ def _transposed(n):
 
 
 for _n in (1, 2, 3):
-    case(f"nn.functional.conv_transpose{_n}d", conv_transpose(_n), _transposed(_n), scale=8)
+    case(
+        f"nn.functional.conv_transpose{_n}d",
+        conv_transpose(_n),
+        _transposed(_n),
+        types="fc",
+        scale=8,
+    )
 
 
 def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
@@ -165,7 +172,7 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
         0
     ]
     blocks = x.reshape(x.shape[0], -1, *where.shape)
-    out = np.zeros((*blocks.shape[:2], size + 1))
+    out = np.zeros((*blocks.shape[:2], size + 1), x.dtype)
     for i, j in np.ndindex(where.shape):
         out[:, :, int(where[i, j])] += blocks[:, :, i, j]
     return out[:, :, 1:].reshape(*blocks.shape[:2], *shape[2:])
@@ -179,6 +186,7 @@ case(
         S(t(2, 1, 4, 4), (2, 3), padding=1, stride=2),
         S(t(1, 1, 5, 5), 2, dilation=2),
     ],
+    types="fc",
 )
 case(
     "nn.functional.fold",
@@ -186,6 +194,7 @@ case(
     lambda t: [S(t(1, 8, 12), (4, 5), 2), S(t(1, 4, 9), (4, 4), 2, padding=1, stride=2)],
     scale=4,
     wrong=lambda t: [Wrong(S(t(1, 8, 11), (4, 5), 2), ValueError, r"12")],
+    types="fc",
 )
 
 
@@ -219,7 +228,7 @@ case(
     "nn.functional.pad",
     pad,
     _pad,
-    types="fi",
+    types="fic",
     wrong=lambda t: [
         Wrong(S(t(1, 2, 3), (3, 1), "reflect"), ValueError, r"too much"),
         Wrong(S(t(2, 3), (1, 2, 3)), ValueError, r"pairs"),

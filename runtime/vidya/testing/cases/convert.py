@@ -23,14 +23,15 @@ for _method, _result in [
     ("int", "int32"),
     ("bool", "bool"),
 ]:
-    _oracle = (lambda x: x != 0) if _method == "bool" else np.array
+    # of a complex number the real part
+    _oracle = (lambda x: x != 0) if _method == "bool" else np.real
     case(
         f"to_{_result}",
         _oracle,
         _samples,
         fn=f".{_method}",
         # a negative number has no place in an unsigned type: none of those here
-        types="fsb",
+        types="fcsb",
         out=_result,
         grad=_method in ("double", "float"),
     )
@@ -42,4 +43,5 @@ case(
     fn=".bool",
     out="bool",
     grad=False,
+    types="fc",
 )

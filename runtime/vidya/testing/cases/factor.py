@@ -9,7 +9,7 @@ import numpy as np
 from ..case import S, Wrong, case
 from .fourier import same_library
 
-_OPTIONS = {"skip_dtypes": ("bfloat16", "float16"), "scale": 200}
+_OPTIONS = {"types": "fc", "skip_dtypes": ("bfloat16", "float16"), "scale": 200}
 
 
 def apart(t, *shape):
@@ -21,15 +21,15 @@ def apart(t, *shape):
 
 
 def _positive(x):
-    return x @ np.swapaxes(x, -1, -2) + np.eye(x.shape[-1])
+    return x @ np.conj(np.swapaxes(x, -1, -2)) + np.eye(x.shape[-1])
 
 
 def _squared(name, upper=None):
-    """Called with any square x, works on the positive definite x x^T + 1."""
+    """Called with any square x, works on the positive definite x x^H + 1."""
 
     def called(x):
         library = same_library(x)
-        spd = x @ x.mT + library.eye(x.shape[-1], dtype=x.dtype, device=x.device)
+        spd = x @ x.mT.conj() + library.eye(x.shape[-1], dtype=x.dtype, device=x.device)
         function = getattr(library.linalg, name)
         return function(spd) if upper is None else function(spd, upper=upper)
 
@@ -48,6 +48,7 @@ case(
     lambda x: np.linalg.eigvalsh(_positive(x)),
     lambda t: [S(apart(t, 3, 3)), S(apart(t, 2, 2, 2))],
     fn=_squared("eigvalsh"),
+    out="real",
     **_OPTIONS,
 )
 
@@ -63,8 +64,13 @@ def _svd_called(x):
 
 
 def _eigh_called(x):
-    values, vectors = same_library(x).linalg.eigh(x + x.mT)
+    values, vectors = same_library(x).linalg.eigh(x + x.mT.conj())
     return values, vectors.abs()
+
+
+def _eigh_oracle(x):
+    values, vectors = np.linalg.eigh(x + np.conj(np.swapaxes(x, -1, -2)))
+    return values, np.abs(vectors)
 
 
 def _absolute(parts):
@@ -77,6 +83,7 @@ case(
     lambda x: _absolute(np.linalg.qr(x)),
     lambda t: [S(apart(t, *s)) for s in _SHAPES],
     fn=_qr_called,
+    out="real",
     **_OPTIONS,
 )
 case(
@@ -84,13 +91,15 @@ case(
     lambda x: _absolute(np.linalg.svd(x, full_matrices=False)),
     lambda t: [S(apart(t, *s)) for s in _SHAPES],
     fn=_svd_called,
+    out="real",
     **_OPTIONS,
 )
 case(
     "linalg_eigh",
-    lambda x: _absolute(np.linalg.eigh(x + np.swapaxes(x, -1, -2))),
+    _eigh_oracle,
     lambda t: [S(apart(t, 3, 3)), S(apart(t, 2, 2, 2))],
     fn=_eigh_called,
+    out="real",
     **_OPTIONS,
 )
 _SQUARE = [(3, 3), (2, 2, 2), (1, 1)]
@@ -106,6 +115,7 @@ case(
     "linalg.slogdet",
     lambda x: tuple(np.linalg.slogdet(x)),
     lambda t: [S(apart(t, *s)) for s in _SQUARE],
+    out=("same", "real"),
     wrong=lambda t: [Wrong(S(t(2, 3)), ValueError, r"\[\.\.\., N, N\]")],
     **_OPTIONS,
 )
@@ -164,6 +174,7 @@ case(
     "linalg.svdvals",
     lambda x: np.linalg.svd(x, compute_uv=False),
     lambda t: [S(apart(t, *s)) for s in _SHAPES],
+    out="real",
     **_OPTIONS,
 )
 case(
@@ -176,6 +187,7 @@ case(
     "linalg.matrix_rank",
     np.linalg.matrix_rank,
     lambda t: [S(apart(t, 3, 4)), S(t.of(np.ones((3, 3)))), S(t.of(np.zeros((2, 2, 2))))],
+    types="fc",
     out="int64",
     grad=False,
     skip_dtypes=("bfloat16", "float16"),
@@ -202,11 +214,13 @@ case(
         S(t.nonzero(2, 3), 3, 1),
         S(t.nonzero(2, 3, 4), "fro", (0, 2), True),
     ],
+    out="real",
     **_OPTIONS,
 )
 case(
     "linalg.vecdot",
-    lambda x, y, dim=-1: np.sum(x * y, axis=dim),
+    lambda x, y, dim=-1: np.sum(np.conj(x) * y, axis=dim),
     lambda t: [S(t(3, 4), t(4)), S(t(3, 4), t(3, 4), dim=0)],
+    types="fc",
     scale=4,
 )

@@ -1,4 +1,4 @@
-"""Fourier transforms.  Gradients are taken of real views, for the tables' differences are real."""
+"""Fourier transforms."""
 
 from __future__ import annotations
 
@@ -35,17 +35,16 @@ def _spectra(t):
     yield S(t(5))
     yield S(t(2, 5), 8, norm="ortho")
     yield S(t(3, 4), 5, 0, "forward")
-    yield S(t(2, 70))  # longer than one matrix product
+    yield S(t(2, 70)).forward_only()  # longer than one matrix product
 
 
 for _name in ("fft", "ifft"):
     case(
         f"fft.{_name}",
         getattr(np.fft, _name),
-        lambda t: [*_sizes(t), S(t(67)), S(t(2, 72))],
+        lambda t: [*_sizes(t), S(t(67)).forward_only(), S(t(2, 72)).forward_only()],
         types="fc",
         out=complex_of,
-        grad=False,
         wrong=lambda t: [
             Wrong(S(t(3, 4), 0), ValueError, "positive"),
             Wrong(S(t(3), None, 2), IndexError, "dim"),
@@ -55,7 +54,7 @@ for _name in ("fft", "ifft"):
         **_OPTIONS,
     )
 for _name in ("rfft", "ihfft"):
-    case(f"fft.{_name}", getattr(np.fft, _name), _sizes, out=complex_of, grad=False, **_OPTIONS)
+    case(f"fft.{_name}", getattr(np.fft, _name), _sizes, out=complex_of, **_OPTIONS)
 for _name in ("irfft", "hfft"):
     case(
         f"fft.{_name}",
@@ -63,7 +62,6 @@ for _name in ("irfft", "hfft"):
         _spectra,
         types="c",
         out=real_of,
-        grad=False,
         **_OPTIONS,
     )
 
@@ -87,7 +85,6 @@ for _name in ("fftn", "ifftn", "rfftn"):
         lambda t: [S(t(2, 3, 4)), S(t(2, 3, 4), (4, 2)), S(t(2, 3, 4), None, (0, 2), "ortho")],
         types="f" if _name == "rfftn" else "fc",
         out=complex_of,
-        grad=False,
         **_OPTIONS,
     )
 for _name in ("fft2", "ifft2", "rfft2"):
@@ -97,7 +94,6 @@ for _name in ("fft2", "ifft2", "rfft2"):
         lambda t: [S(t(2, 3, 4)), S(t(3, 4), (4, 6)), S(t(2, 3, 4), None, (0, 1), "forward")],
         types="f" if _name == "rfft2" else "fc",
         out=complex_of,
-        grad=False,
         **_OPTIONS,
     )
 case(
@@ -106,7 +102,6 @@ case(
     lambda t: [S(t(2, 3, 4)), S(t(2, 3, 3), (3, 4)), S(t(2, 3, 4), None, (2, 0), "ortho")],
     types="c",
     out=real_of,
-    grad=False,
     **_OPTIONS,
 )
 case(
@@ -115,7 +110,6 @@ case(
     lambda t: [S(t(2, 3, 4)), S(t(3, 4), (4, 6))],
     types="c",
     out=real_of,
-    grad=False,
     **_OPTIONS,
 )
 
@@ -131,40 +125,6 @@ for _name in ("fftshift", "ifftshift"):
         lambda t: [S(t(5)), S(t(3, 4)), S(t(3, 4), 1), S(t(2, 3, 4), (0, 2))],
         types="fc",
         skip_dtypes=("bfloat16", "float16"),
-    )
-
-
-def _parts(name):
-    """Real parts in, real parts out: [..., 2] where the transform has complex numbers."""
-
-    def called(x, *args):
-        library = same_library(x)
-        if name in ("fft", "ifft", "irfft", "hfft"):
-            x = library.view_as_complex(x)
-        y = getattr(library.fft, name)(x, *args)
-        if hasattr(y, "resolve_conj"):
-            y = y.resolve_conj()
-        return library.view_as_real(y) if name not in ("irfft", "hfft") else y
-
-    def oracle(x, *args):
-        if name in ("fft", "ifft", "irfft", "hfft"):
-            x = x[..., 0] + 1j * x[..., 1]
-        y = getattr(np.fft, name)(x, *args)
-        return y if name in ("irfft", "hfft") else np.stack([y.real, y.imag], -1)
-
-    return called, oracle
-
-
-for _name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft"):
-    _called, _oracle = _parts(_name)
-    _last = () if _name in ("rfft", "ihfft") else (2,)
-    case(
-        f"{_name}_gradient",
-        _oracle,
-        lambda t, last=_last: [S(t(2, 5, *last)), S(t(2, 6, *last)), S(t(2, 4, *last), 7)],
-        fn=_called,
-        complex_inside=True,
-        **_OPTIONS,
     )
 
 
@@ -215,6 +175,28 @@ case(
     fn=_stft_called,
     complex_inside=True,
     **_OPTIONS,
+)
+
+
+def _stft_of_complex(x, n_fft, hop, window):
+    return same_library(x).stft(
+        x, n_fft, hop, n_fft, window, center=False, onesided=False, return_complex=True
+    )
+
+
+def _stft_of_complex_oracle(x, n_fft, hop, window):
+    count = (x.shape[-1] - n_fft) // hop + 1
+    frames = np.stack([x[..., i * hop : i * hop + n_fft] for i in range(count)], -1)
+    return np.fft.fft(frames * window[:, None], axis=-2)
+
+
+case(
+    "stft_complex",
+    _stft_of_complex_oracle,
+    lambda t: [S(t(2, 12), 6, 2, t(6))],
+    fn=_stft_of_complex,
+    types="c",
+    scale=16,
 )
 case(
     "istft",

@@ -162,8 +162,8 @@ def _outside(t):
     return [Wrong(S(t(3, 4), 0, np.full((1, 4), 3), t(1, 4)), IndexError, r"3")]
 
 
-case("scatter", _scatter(False), _scatter_samples, types="fi", wrong=_outside)
-case("scatter_add", _scatter(True), _scatter_add_samples, types="fi", wrong=_outside)
+case("scatter", _scatter(False), _scatter_samples, types="fic", wrong=_outside)
+case("scatter_add", _scatter(True), _scatter_add_samples, types="fic", wrong=_outside)
 
 
 def _index_add(x, dim, index, src):
@@ -176,5 +176,5 @@ case(
     "index_add",
     _index_add,
     lambda t: [S(t(3, 4), 0, t.index(3, 5), t(5, 4)), S(t(3, 4), 1, t.index(4, 2), t(3, 2))],
-    types="fi",
+    types="fic",
 )

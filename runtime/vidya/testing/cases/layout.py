@@ -132,7 +132,7 @@ for _name, _oracle in [("tril", np.tril), ("triu", np.triu)]:
         _name,
         lambda x, k=0, _f=_oracle: _f(x, k),
         lambda t: [S(t(3, 4)), S(t(2, 4, 3), 1), S(t(4, 3), -1), S(t(0, 3))],
-        types="fib",
+        types=ALL,
     )
 
 case(
@@ -169,7 +169,6 @@ case(
     lambda t: [S(t(3, 4)), S(t()), S(t(0, 2))],
     types="c",
     out="real",
-    grad=False,
 )
 case(
     "view_as_complex",
@@ -177,5 +176,4 @@ case(
     lambda t: [S(t(3, 2)), S(t(2, 3, 2))],
     out=lambda given: given.to_complex(),
     skip_dtypes=["float16", "bfloat16"],
-    grad=False,
 )

@@ -40,7 +40,7 @@ case(
     scale=2,
     bench=lambda t: [S(t(1024, 1024), t(1024, 1024)), S(t(2048, 768), t(768, 3072))],
 )
-case("matmul_square", np.matmul, _square, fn="matmul", types="f", scale=2)
+case("matmul_square", np.matmul, _square, fn="matmul", types="fc", scale=2)
 case(
     "mm",
     np.matmul,

@@ -94,7 +94,13 @@ def _pairs(*options, positive=False, far=False):
     return samples
 
 
-case(F + "l1_loss", lambda x, y, reduction="mean": reduced(np.abs(x - y), reduction), _pairs())
+case(
+    F + "l1_loss",
+    lambda x, y, reduction="mean": reduced(np.abs(x - y), reduction),
+    _pairs(),
+    types="fc",
+    out="real",
+)
 
 
 def smooth_l1(x, y, reduction="mean", beta=1.0):
@@ -172,6 +178,7 @@ case(
     lambda x, p=2.0, dim=1, eps=1e-12: x / np.maximum(_norm(x, dim, p), eps),
     lambda t: [S(t.nonzero(3, 4)), S(t.nonzero(2, 3, 2), dim=-1), S(t.nonzero(3, 4), p=3.0, dim=0)],
     scale=2,
+    types="fc",
 )
 
 
@@ -204,6 +211,8 @@ case(
         S(t(3, 4), t(3, 4), t(3, 4), margin=9.0, reduction="none"),
     ],
     scale=4,
+    types="fc",
+    out="real",
 )
 
 

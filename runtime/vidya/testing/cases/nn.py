@@ -25,6 +25,7 @@ case(
     _linear,
     scale=2,
     wrong=lambda t: [Wrong(S(t(3, 5), t(5, 4)), ValueError, r"3, 5.*5, 4")],
+    types="fc",
 )
 
 
@@ -40,6 +41,7 @@ case(
     lambda index, weight: weight[index],
     _embedding,
     wrong=lambda t: [Wrong(S(np.array([0, 5]), t(5, 2)), IndexError, r"5")],
+    types="fc",
 )
 
 
@@ -89,6 +91,7 @@ case(
     _rms_norm,
     scale=2,
     bench=lambda t: [S(t(4096, 1024), (1024,), t(1024), eps=1e-5)],
+    types="fc",
 )
 
 

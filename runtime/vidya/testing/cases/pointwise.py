@@ -23,7 +23,6 @@ case(
     ),
     unary(nonzero=True, extremes=_NUMBERS),
     types="fci",
-    grad=False,
 )
 case(
     "signbit",
@@ -44,7 +43,7 @@ def nan_to_num(x, nan=None, posinf=None, neginf=None):
     return np.nan_to_num(x, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
 
-case("nan_to_num", nan_to_num, unary(nan=1.5, posinf=7.0, neginf=-7.0), types="fi")
+case("nan_to_num", nan_to_num, unary(nan=1.5, posinf=7.0, neginf=-7.0), types="fic")
 
 case(
     "hypot",
@@ -62,7 +61,12 @@ case(
 case("heaviside", np.heaviside, binary(scalars=(), extremes=False), types="fi", grad=False)
 case("fmax", np.fmax, binary(scalars=()), types="fib")
 case("fmin", np.fmin, binary(scalars=()), types="fib")
-case("ldexp", lambda x, y: x * 2.0**y, binary((-2, 2), (-2, 2), scalars=(), extremes=False))
+case(
+    "ldexp",
+    lambda x, y: x * 2.0**y,
+    binary((-2, 2), (-2, 2), scalars=(), extremes=False),
+    types="fc",
+)
 case(
     "clamp_min",
     lambda x, y: np.maximum(x, number_as(x, y)),
@@ -81,7 +85,7 @@ def _lerp(t):
     yield S(t(3, 4), t(3, 4), t(3, 1, low=0, high=1))
 
 
-case("lerp", lambda a, b, w: a + w * (b - a), _lerp, types="f", scale=2)
+case("lerp", lambda a, b, w: a + w * (b - a), _lerp, types="fc", scale=2)
 case(
     "addcmul",
     lambda x, a, b, value=1: x + value * a * b,
@@ -93,7 +97,7 @@ case(
     "addcdiv",
     lambda x, a, b, value=1: x + value * a / b,
     lambda t: [S(t(3, 4), t(4), t.nonzero(3, 1)), S(t(3, 4), t(3, 4), t.nonzero(3, 4), value=0.5)],
-    types="f",
+    types="fc",
     scale=2,
 )
 
@@ -112,7 +116,7 @@ case(
     "isclose",
     np.isclose,
     _close,
-    types="fi",
+    types="fic",
     out="bool",
     grad=False,
     wrong=lambda t: [Wrong(S(t(3), t(3), rtol=-1.0), (ValueError, RuntimeError), "rtol")],
@@ -140,16 +144,14 @@ case(
     as_complex,
     types="f",
     out=lambda d: d.to_complex(),
-    grad=False,
     skip_dtypes=_WIDE,
 )
 case(
     "polar",
     lambda a, b: a * np.exp(1j * b),
-    as_complex,
+    lambda t: [S(t.positive(3, 4), t(4)), S(t.positive(), t())],
     types="f",
     out=lambda d: d.to_complex(),
-    grad=False,
     skip_dtypes=_WIDE,
 )
 case(
@@ -159,7 +161,6 @@ case(
     fn="real",
     types="fc",
     out="real",
-    grad=False,
 )
 case(
     "imag_part",
@@ -168,15 +169,13 @@ case(
     fn="imag",
     types="c",
     out="real",
-    grad=False,
 )
 case(
     "angle",
     floated(np.angle),
-    lambda t: [S(t(3, 4)), S(t()), S(t.of([1, -1, np.nan, 0]))],
+    lambda t: [S(t(3, 4)), S(t()), S(t.of([1, -1, np.nan, 0])).forward_only()],
     types="fci",
     out=lambda d: d.to_real() if not d.is_integer else get_default_dtype(),
-    grad=False,
 )
 
 

@@ -232,7 +232,7 @@ case(
 
 def pixel_shuffle(x, r):
     n, c, h, w = x.shape
-    out = np.zeros((n, c // (r * r), h * r, w * r))
+    out = np.zeros((n, c // (r * r), h * r, w * r), x.dtype)
     for i, j in np.ndindex(r, r):
         out[:, :, i::r, j::r] = x[:, i * r + j :: r * r]
     return out
@@ -240,11 +240,11 @@ def pixel_shuffle(x, r):
 
 def pixel_unshuffle(x, r):
     n, c, h, w = x.shape
-    out = np.zeros((n, c * r * r, h // r, w // r))
+    out = np.zeros((n, c * r * r, h // r, w // r), x.dtype)
     for i, j in np.ndindex(r, r):
         out[:, i * r + j :: r * r] = x[:, :, i::r, j::r]
     return out
 
 
-case("nn.functional.pixel_shuffle", pixel_shuffle, lambda t: [S(t(1, 8, 2, 3), 2)])
-case("nn.functional.pixel_unshuffle", pixel_unshuffle, lambda t: [S(t(1, 2, 4, 6), 2)])
+case("nn.functional.pixel_shuffle", pixel_shuffle, lambda t: [S(t(1, 8, 2, 3), 2)], types="fc")
+case("nn.functional.pixel_unshuffle", pixel_unshuffle, lambda t: [S(t(1, 2, 4, 6), 2)], types="fc")

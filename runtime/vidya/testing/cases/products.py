@@ -74,7 +74,7 @@ for _name, _product, _three in [
     ("baddbmm", np.matmul, ((2, 2, 3), (2, 2, 4), (2, 4, 3))),
     ("addbmm", lambda a, b: np.matmul(a, b).sum(0, dtype=a.dtype), ((2, 3), (2, 2, 4), (2, 4, 3))),
 ]:
-    case(_name, added(_product), _sums(*_three), types="fi", scale=8)
+    case(_name, added(_product), _sums(*_three), types="fci", scale=8)
 case(
     "tensordot",
     lambda a, b, dims=2: np.tensordot(a, b, dims),
@@ -113,6 +113,7 @@ case(
     lambda *m: np.linalg.multi_dot(m),
     shapes(((3, 4), (4, 5), (5, 2)), ((2, 3), (3, 4), (4, 5), (5, 2))),
     scale=16,
+    types="fc",
 )
 
 
@@ -138,7 +139,6 @@ case(
     "vander",
     lambda x, N=None, increasing=False: np.vander(x, N, increasing),
     lambda t: [S(t(4)), S(t(4), 3, True)],
-    types="f",
+    types="fc",
     scale=4,
-    grad=False,
 )

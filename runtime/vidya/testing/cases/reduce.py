@@ -65,7 +65,7 @@ def _prod(x, dim=None, keepdim=False):
     return np.prod(x, axis=dim, keepdims=keepdim, dtype=np.int64 if x.dtype.kind in "biu" else None)
 
 
-case("prod", _prod, _prod_samples, types="fib", out="sum")
+case("prod", _prod, _prod_samples, types="fibc", out="sum")
 
 
 def _extremum_samples(t):
@@ -130,7 +130,7 @@ for _name, _oracle in [("any", np.any), ("all", np.all)]:
         _name,
         _keep(_oracle),
         lambda t: [S(t(3, 4)), S(t(3, 4), 0), S(t(2, 3), -1, keepdim=True), S(t(0, 3), 0), S(t(0))],
-        types="ib",
+        types="fcib",
         out="bool",
         grad=False,
         skip_dtypes=["uint8"],  # PyTorch answers in uint8, by age
@@ -153,8 +153,8 @@ def _spread_samples(t):
         yield S((t(64, low=-1, high=1) + 1000).astype(t.dtype.np)).forward_only()
 
 
-case("var", _spread(np.var), _spread_samples)
-case("std", _spread(np.std), _spread_samples)
+case("var", _spread(np.var), _spread_samples, types="fc", out="real")
+case("std", _spread(np.std), _spread_samples, types="fc", out="real")
 
 
 def logsumexp(x, dim, keepdim=False):
@@ -163,6 +163,16 @@ def logsumexp(x, dim, keepdim=False):
     top = np.where(np.isfinite(top), top, 0)
     total = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
     return total if keepdim else np.squeeze(total, axis)
+
+
+case(
+    "logsumexp_complex",
+    lambda x, dim: np.log(np.sum(np.exp(x), axis=dims_of(dim))),
+    lambda t: [S(t(3, 4), 0), S(t(2, 3, 2), (0, 2))],
+    fn="logsumexp",
+    types="c",
+    scale=4,
+)
 
 
 def _logsumexp_samples(t):
@@ -194,7 +204,7 @@ case(
     "cumprod",
     _int64(np.cumprod),
     lambda t: [S(t.nonzero(3, 4, high=1.5), 0), S(t.nonzero(2, 3, high=1.5), -1), S(t(0, 3), 0)],
-    types="fib",
+    types="fibc",
     out="sum",
 )
 

@@ -62,7 +62,7 @@ for _reduce in ("sum", "prod", "mean", "amax", "amin"):
         scatter_reduce,
         _reduced(_reduce),
         fn="scatter_reduce",
-        types="fi",
+        types="fi" if _reduce.startswith("am") else "fci",
         skip_dtypes=_WIDE,
         scale=8,
     )
@@ -80,7 +80,7 @@ case(
     scatter_reduce,
     _reduced("prod"),
     fn="scatter_reduce",
-    types="f",
+    types="fc",
     skip_dtypes=_WIDE,
     scale=8,
 )
@@ -97,7 +97,7 @@ case(
     scatter_number,
     lambda t: [S(t(3, 4), 0, t.index(3, 3, 4), 2), S(t(3, 4), 1, t.index(4, 3, 2), 1)],
     fn="scatter",
-    types="fi",
+    types="fic",
 )
 case(
     "take",
@@ -128,20 +128,20 @@ case(
     "index_copy",
     index_copy,
     lambda t: [S(t(3, 4), 1, np.array([3, 0]), t(3, 2)), S(t(3, 4), 0, np.array([2]), t(1, 4))],
-    types="fi",
+    types="fic",
 )
 case(
     "index_fill",
     lambda x, dim, index, v: index_copy(x, dim, index, np.full_like(np.take(x, index, dim), v)),
     lambda t: [S(t(3, 4), 1, np.array([3, 0]), 2), S(t(3, 4), 0, np.array([1]), 1)],
-    types="fi",
+    types="fic",
 )
 case(
     "index_add_alpha",
     lambda x, dim, i, s, alpha: index_copy(x, dim, i, np.take(x, i, dim) + x.dtype.type(alpha) * s),
     lambda t: [S(t(3, 4), 1, np.array([3, 0]), t(3, 2), alpha=2)],
     fn="index_add",
-    types="fi",
+    types="fic",
 )
 
 
@@ -156,7 +156,7 @@ case(
     put,
     lambda t: [S(t(3, 4), np.array([0, 5, -1]), t(3)), S(t(3, 4), np.array([0, 5, 5]), t(3), True)],
     fn=".put",
-    types="fi",
+    types="fic",
 )
 
 
@@ -177,7 +177,7 @@ case(
         S(t(3, 4), np.array([0, 0, 2]), np.array([1, 1, 1]), t(3), True),
     ],
     fn=lambda x, i, j, values, accumulate: x.index_put((i, j), values, accumulate),
-    types="fi",
+    types="fic",
 )
 case(
     "masked_select",
@@ -200,7 +200,7 @@ case(
     masked_scatter,
     lambda t: [S(t(3, 4), t.mask(3, 4), t(12)), S(t(3, 4), t.mask(3, 4) & False, t(1))],
     fn=".masked_scatter",
-    types="fi",
+    types="fic",
     wrong=lambda t: [
         Wrong(S(t(3), np.array([True] * 3), t(2)), (ValueError, RuntimeError), "3|mask")
     ],

@@ -75,7 +75,7 @@ case(
     "sinc",
     floated(np.sinc),
     unary(-2.5, 2.5, extremes=(np.nan, 0.0, -0.0)),
-    types="fib",
+    types="fibc",
     out="float",
 )
 case(
@@ -141,4 +141,12 @@ case(
 )
 case("xlogy", floated(xlogy), binary((0.2, 2), (0.2, 2), scalars=(2,)), types="fib", out="float")
 case("logaddexp", np.logaddexp, binary((-4, 4), (-4, 4), scalars=()))
+case(
+    "logaddexp_complex",
+    lambda x, y: np.log(np.exp(x) + np.exp(y)),
+    lambda t: [S(t(3, 4, low=-1, high=1), t(4, low=-1, high=1)), S(t(), t(2))],
+    fn="logaddexp",
+    types="c",
+    scale=4,
+)
 case("logaddexp2", np.logaddexp2, binary((-4, 4), (-4, 4), scalars=()))

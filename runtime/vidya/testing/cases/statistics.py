@@ -45,12 +45,16 @@ for _name, _oracle in [("var_mean", np.var), ("std_mean", np.std)]:
             S(t(3, 4), dim=0, correction=1),
             S(t(2, 3, 4), dim=(0, 2), correction=0, keepdim=True),
         ],
+        types="fc",
+        out=("real", "same"),
     )
 case(
     "var_biased",
     lambda x, dim, unbiased: np.var(x, axis=dim, ddof=int(unbiased)),
     lambda t: [S(t(3, 4), 0, False), S(t(3, 4), 1, True)],
     fn="var",
+    out="real",
+    types="fc",
 )
 case(
     "count_nonzero",
@@ -191,17 +195,28 @@ def vector_norm(x, p=2, dim=None, keepdim=False):
 def _norms(t):
     yield S(t.nonzero(3, 4))
     for p in (1, 2, 3, 1.5, math.inf, -math.inf):
-        yield S(t.distinct(3, 4) + t.dtype.np.type(0.25), p, 1)
+        x = t.nonzero(3, 4) if t.dtype.is_complex else t.distinct(3, 4) + t.dtype.np.type(0.25)
+        yield S(x, p, 1)
     yield S(t.nonzero(2, 3, 4), 2, (0, 2), keepdim=True)
     yield S(t.nonzero(3, 4), 0, 0).forward_only()
 
 
-case("norm", vector_norm, _norms, scale=8, skip_dtypes=["float16", "bfloat16"])
+case(
+    "norm",
+    vector_norm,
+    _norms,
+    types="fc",
+    out="real",
+    scale=8,
+    skip_dtypes=["float16", "bfloat16"],
+)
 case(
     "vector_norm",
     vector_norm,
     lambda t: [S(t.nonzero(3, 4)), S(t.nonzero(3, 4), 3, -1)],
     fn="norm",
+    types="fc",
+    out="real",
     scale=8,
     skip_dtypes=["float16", "bfloat16"],
 )
@@ -209,6 +224,8 @@ case(
     "dist",
     lambda x, y, p=2: vector_norm(x - y, p),
     lambda t: [S(t(3, 4), t(4)), S(t(3, 4), t(3, 4), 3)],
+    types="fc",
+    out="real",
     scale=8,
     skip_dtypes=["float16", "bfloat16"],
 )
@@ -221,6 +238,14 @@ def logcumsumexp(x, dim):
     return np.logaddexp.accumulate(x, axis=dim)
 
 
+case(
+    "logcumsumexp_complex",
+    lambda x, dim: np.log(np.cumsum(np.exp(x), axis=dim)),
+    lambda t: [S(t(5, low=-1, high=1), 0), S(t(3, 4, low=-0.8, high=0.8), 1)],
+    fn="logcumsumexp",
+    types="c",
+    scale=4,
+)
 case(
     "logcumsumexp",
     logcumsumexp,
@@ -248,16 +273,19 @@ case(
     ),
     lambda t: [S(t(3, 5)), S(t(4, 3), dx=0.5, dim=0), S(t(3, 5), t(5))],
     scale=2,
+    types="fc",
 )
 case(
     "cumulative_trapezoid",
     lambda y: np.cumsum((y[..., 1:] + y[..., :-1]) / 2, axis=-1),
     lambda t: [S(t(3, 5))],
     scale=2,
+    types="fc",
 )
 case(
     "cumprod_zeros",
     lambda x, dim: np.cumprod(x, axis=dim),
     lambda t: [S(t.of([[2, 0, 3, 1.5], [0, 0, 5, 2], [1, 2, 3, 0]]), 1)],
     fn="cumprod",
+    types="fc",
 )

@@ -44,17 +44,17 @@ _SMOOTH = [
     ("atanh", np.arctanh, unary(-0.8, 0.8)),
     ("reciprocal", lambda x: 1 / x, unary(nonzero=True)),
     ("rsqrt", lambda x: 1 / np.sqrt(x), unary(0.2, 3)),
+    ("exp2", np.exp2, unary(-3, 3)),
+    ("log2", np.log2, unary(0.2, 3)),
+    ("log10", np.log10, unary(0.2, 3)),
+    ("sigmoid", sigmoid, unary(-4, 4)),
 ]
 for _name, _oracle, _samples in _SMOOTH:
     case(_name, floated(_oracle), _samples, types="fcib", out="float")
 
 for _name, _oracle, _samples in [
-    ("exp2", np.exp2, unary(-3, 3)),
-    ("log2", np.log2, unary(0.2, 3)),
-    ("log10", np.log10, unary(0.2, 3)),
     ("erf", erf, unary(-2, 2)),
     ("erfc", erfc, unary(-2, 2)),
-    ("sigmoid", sigmoid, unary(-4, 4)),
 ]:
     case(_name, floated(_oracle), _samples, types="fib", out="float")
 
@@ -86,7 +86,7 @@ case("bitwise_not", np.invert, unary(), types="ib", grad=False)
 case("relu", lambda x: np.maximum(x, 0), unary(nonzero=True), types="fi")
 # infinity * 0 is left open: at minus infinity a gate may be NaN, as in PyTorch, or its limit 0
 _FINITE = (float("nan"), 0.0, -0.0, 1e4, -1e4, 1e-3)
-case("nn.functional.silu", lambda x: x * sigmoid(x), unary(-4, 4, extremes=_FINITE))
+case("nn.functional.silu", lambda x: x * sigmoid(x), unary(-4, 4, extremes=_FINITE), types="fc")
 case("nn.functional.gelu", gelu, unary(-3, 3, extremes=_FINITE))
 case(
     "gelu_tanh",
