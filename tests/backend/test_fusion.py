@@ -251,6 +251,27 @@ def test_a_chain_becomes_one_kernel(device, x):
     assert n == 1 and saved["fuse"] == 4
 
 
+@pytest.mark.parametrize("dtype", [vidya.float32, vidya.float64], ids=str)
+def test_activations_with_numbers_join_the_chain(device, dtype):
+    """Whether they are kernels of the device or decomposed; the numbers keep their digits."""
+    F = vidya.nn.functional
+
+    def f(x):
+        y = F.leaky_relu(F.hardswish(x) + F.softplus(x), 0.1).clamp(0, 1)
+        return vidya.lerp(y, x, 0.3) + x.clamp(max=0.7)
+
+    try:
+        x = vidya.tensor(np.linspace(-4, 4, 24).reshape(4, 6), device=device, dtype=dtype)
+    except vidya.errors.UnsupportedError as error:
+        pytest.skip(str(error))
+    tolerance = 1e-6 if dtype is vidya.float32 else 1e-14
+    n, saved = counts(f, x)
+    np.testing.assert_allclose(
+        vidya.compile(f)(x).numpy(), f(x).numpy(), rtol=tolerance, atol=tolerance
+    )
+    assert n <= 2 or not saved["fuse"]  # decomposed it reads more numbers than one kernel takes
+
+
 def _fuses_sums(device):
     """Has the device a kernel for sums at the end of a chain?"""
     x = vidya.ones(4, 6, device=device)

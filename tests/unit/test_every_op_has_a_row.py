@@ -48,6 +48,7 @@ ROWS = {
     "slice_write": "setitem_slice",
     "slice_write_": "setitem_slice",
     "standardize": "nn.functional.batch_norm",
+    "squared_error": "nn.functional.mse_loss",
     "svd": "linalg_svd",
     "svdvals": "linalg.svdvals",
     "windows": "unfold",

@@ -25,6 +25,7 @@ Device::Device(int threads)
   if (bf16) attention_bf16 = bf16_attention();
   add_elementwise(table);
   add_ewise(table);
+  add_activations(table);
   add_gated(table);
   add_rope(table);
   add_cast(table);

@@ -147,6 +147,7 @@ bool with_int(DType t, F&& f) {
 /* What each family adds to the table. */
 void add_elementwise(sdk::Table<Make>&);
 void add_ewise(sdk::Table<Make>&);
+void add_activations(sdk::Table<Make>&);
 void add_gated(sdk::Table<Make>&);
 void add_rope(sdk::Table<Make>&);
 void add_cast(sdk::Table<Make>&);

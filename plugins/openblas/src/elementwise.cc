@@ -5,7 +5,9 @@ namespace vob {
 namespace {
 
 constexpr int kMaxInputs = 4;
-constexpr int64_t kStreamBytes = 24 << 20;  // results that no cache can hold until they are read
+// Results go past the caches where these could not hold them until they are read, or where what
+// is read and written is too much for them.
+constexpr int64_t kStreamBytes = 24 << 20, kStreamTraffic = 40 << 20;
 
 enum class Mode : uint8_t {
   Direct,    // contiguous: the loop reads the tensor
@@ -16,7 +18,10 @@ enum class Mode : uint8_t {
 
 struct Operand {
   Mode mode;
-  bool half;  // converted to float32
+  bool half;    // converted to float32
+  bool number;  // gets the loop's type at each run: input `source`, a scalar, or else `value`
+  int source;
+  double value;
   DType type;
   int bytes;
   Layout layout;
@@ -30,12 +35,28 @@ void half_to_float(const Simd* s, DType t, float* y, const void* x, int64_t n) {
 class Elementwise final : public Kernel {
  public:
   Elementwise(Device& d, const vd_call& call, const LoopSpec& spec, uint32_t caps)
-      : Kernel(caps), spec_(spec), n_inputs_(call.n_inputs), n_(sdk::numel(call.outputs[0])) {
+      : Kernel(caps), spec_(spec), n_(sdk::numel(call.outputs[0])) {
     out_type_ = out_type(call);
     out_bytes_ = sdk::size_of(out_type_);
     out_half_ = sdk::is_half(out_type_) && !raw(call);
+    int64_t traffic = 0;
+    n_inputs_ = call.n_inputs + int(spec.numbers.size());
+    for (int i = 0; i < call.n_inputs; ++i) n_inputs_ -= sdk::absent(call.inputs[i]);
+    size_t given = 0;
     for (int i = 0; i < n_inputs_; ++i) {
       Operand& o = in_[i];
+      const bool fixed = i >= call.n_inputs || sdk::absent(call.inputs[i]);
+      o.number = fixed || (spec.retype && sdk::scalar(call.inputs[i]));
+      if (o.number) {
+        o.value = fixed ? spec.numbers[given++] : 0;
+        o.source = fixed ? -1 : i;
+        o.type = out_type_ == DType::F64 ? DType::F64 : DType::F32;
+        o.bytes = sdk::size_of(o.type);
+        o.half = false;
+        o.mode = Mode::Constant;
+        direct_ = false;
+        continue;
+      }
       o.type = in_type(call, i);
       o.bytes = sdk::size_of(o.type);
       o.half = sdk::is_half(o.type) && !raw(call);
@@ -51,19 +72,23 @@ class Elementwise final : public Kernel {
       }
       if (n_ == 1) o.mode = Mode::Direct;
       direct_ &= o.mode == Mode::Direct && !o.half;
+      if (o.mode == Mode::Direct || o.mode == Mode::Pack) traffic += n_ * o.bytes;
       cost_ += o.half || o.mode == Mode::Pack ? 1 : 0;
     }
     direct_ &= !out_half_;
     cost_ += spec.cost;
     // only where memory is the limit: a loop that computes longer hides its stores by itself
-    stream_ = n_ * out_bytes_ >= kStreamBytes && spec.cost <= 2;
+    traffic += n_ * out_bytes_;
+    stream_ = spec.cost <= 2 && (n_ * out_bytes_ >= kStreamBytes || traffic >= kStreamTraffic);
     (void)d;
   }
 
   vd_status run(Device& d, const vd_call& call, vd_err*) override {
     if (n_ == 0) return VD_OK;
     const void* in[kMaxInputs];
-    for (int i = 0; i < n_inputs_; ++i) in[i] = sdk::data(call.inputs[i]);
+    alignas(8) unsigned char numbers[kMaxInputs][8];
+    for (int i = 0; i < n_inputs_; ++i)
+      in[i] = in_[i].number ? number(in_[i], call, numbers[i]) : sdk::data(call.inputs[i]);
     char* out = out_ptr<char>(call);
     if (direct_ && double(n_) * cost_ < 32768) {
       spec_.loop(out, in, n_);
@@ -87,6 +112,17 @@ class Elementwise final : public Kernel {
  private:
   /* Kernels that only move bits need no conversion of halves. */
   static bool raw(const vd_call& call) { return std::strcmp(call.op, "where") == 0; }
+
+  /* The operand's value in the loop's type. */
+  static const void* number(const Operand& o, const vd_call& call, unsigned char* to) {
+    const double value = o.source < 0 ? o.value : sdk::scalar_value(call.inputs[o.source]);
+    const float single = float(value);
+    if (o.type == DType::F64)
+      std::memcpy(to, &value, sizeof value);
+    else
+      std::memcpy(to, &single, sizeof single);
+    return to;
+  }
 
   void blocks(const Simd* s, char* out, const void* const* in, int64_t begin, int64_t end,
               bool stream) const {
@@ -239,7 +275,8 @@ vd_status make_where(Device& d, const vd_call& call, std::unique_ptr<Kernel>& ke
 vd_status make_elementwise(Device& d, const vd_call& call, const LoopSpec& spec, uint32_t caps,
                            std::unique_ptr<Kernel>& kernel, vd_err* err) {
   for (int i = 0; i < call.n_inputs; ++i)
-    if (!sdk::scalar(call.inputs[i]) && !sdk::same_shape(call.inputs[i], call.outputs[0]))
+    if (!sdk::scalar(call.inputs[i]) && !sdk::absent(call.inputs[i]) &&
+        !sdk::same_shape(call.inputs[i], call.outputs[0]))
       return fail(err, VD_INVALID, "%s: input %d does not have the output's shape", call.op, i);
   kernel = std::make_unique<Elementwise>(d, call, spec, caps | kStrided | kInplace | kScalars);
   return VD_OK;

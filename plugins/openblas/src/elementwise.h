@@ -14,6 +14,8 @@ constexpr int64_t kBlock = 1024;  // elements: four operands of float32 stay in 
 struct LoopSpec {
   Loop loop = nullptr;
   double cost = 1;  // element-operations per element, for the decision to use threads
+  std::vector<double> numbers = {};  // operands in place of absent inputs, and after the inputs
+  bool retype = false;               // scalars may have any dtype: they become the loop's
 };
 
 /* A kernel that applies `spec` to all inputs of the call; halves become float32 on the way. */

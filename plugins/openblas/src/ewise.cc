@@ -11,7 +11,9 @@
 namespace vob {
 namespace {
 
-constexpr int64_t kStreamBytes = 24 << 20;  // results that no cache can hold until they are read
+// A program that reads and writes more than this sends its results past the caches: written the
+// usual way they are fetched first, and its steps do not overlap with that.
+constexpr int64_t kStreamTraffic = 24 << 20;
 
 template <class T>
 void fill(T* y, T x, int64_t n) {
@@ -55,7 +57,7 @@ class Ewise final : public Kernel {
     for (size_t o = 0; o < p_.outputs.size(); ++o) {
       a.out[o] = out_ptr<char>(call, int(o));
       a.direct[o] = p_.outputs[o].step >= 0;
-      a.stream[o] = p_.n * p_.outputs[o].bytes >= kStreamBytes && !(uintptr_t(a.out[o]) & 63);
+      a.stream[o] = p_.traffic >= kStreamTraffic && !(uintptr_t(a.out[o]) & 63);
       for (int i = 0; i < p_.program.n_inputs; ++i) {
         if (a.in[i] != a.out[o]) continue;
         a.stream[o] = false;

@@ -30,7 +30,12 @@ EwisePlan::EwisePlan(const vd_call& call, EwiseProgram p, bool in_double, const 
   if (n_sums) choose_cell();
   slot_bytes = int((block * bytes + 63) / 64 * 64) + 64;  // not all at one place in the cache
   cost = program.cost + 0.5 * double(outputs.size());
-  for (const EwiseInput& x : inputs) cost += x.how == EwiseHow::Direct ? 0.25 : 0.5;
+  for (const EwiseInput& x : inputs) {
+    cost += x.how == EwiseHow::Direct ? 0.25 : 0.5;
+    if (x.how == EwiseHow::Direct || x.how == EwiseHow::Convert || x.how == EwiseHow::Pack)
+      traffic += n * x.bytes;
+  }
+  for (const EwiseOutput& y : outputs) traffic += n * y.bytes;
 }
 
 /* The dims of the result, merged where all inputs allow it. */

@@ -54,6 +54,7 @@ struct EwisePlan {
   int64_t n;
   int bytes;
   double cost = 0;
+  int64_t traffic = 0;  // bytes read and written
   std::vector<EwiseInput> inputs;
   std::vector<EwiseOutput> outputs;
   std::vector<int> slot;  // of each register: where it is in the scratch memory

@@ -36,6 +36,28 @@ bool cheap(const std::string& op) {
   return index_of(names, op) >= 0;
 }
 
+int operands(int op) {
+  switch (op) {
+    case k_e_not:
+    case k_e_round_bf16:
+    case k_e_round_f16:
+    case k_e_hardswish:
+    case k_e_softplus:
+      return 1;
+    case k_e_where:
+    case k_e_fma:
+    case k_e_fms:
+    case k_e_fnma:
+    case k_e_clamp:
+    case k_e_lerp:
+    case k_e_leaky_relu_backward:
+      return 3;
+    default:
+      return 2;
+  }
+}
+bool slow_ewise(int op) { return op == k_e_softplus || op == k_e_softplus_backward; }
+
 OpInfo info_of(const Simd* simd, Float f, const std::string& op) {
   OpInfo info;
   const double hard = f == kF64 ? 12 : 3;
@@ -44,9 +66,7 @@ OpInfo info_of(const Simd* simd, Float f, const std::string& op) {
   } else if (int i = index_of(kBinary, op); i >= 0) {
     info = {simd->binary[f][i], 2, cheap(op) ? 0.5 : op == "div" ? 1 : hard};
   } else if (int i = index_of(kEwise, op); i >= 0) {
-    const bool one = i == k_e_not || i == k_e_round_bf16 || i == k_e_round_f16;
-    const bool three = i == k_e_where || i == k_e_fma || i == k_e_fms || i == k_e_fnma;
-    info = {simd->ewise[f][i], one ? 1 : three ? 3 : 2, 0.5};
+    info = {simd->ewise[f][i], operands(i), slow_ewise(i) ? hard : 0.5};
   }
   return info;
 }

@@ -26,9 +26,14 @@ using Loop = void (*)(void* out, const void* const* in, int64_t n);
   X(eq) X(ne) X(lt) X(le) X(gt) X(ge)
 
 /* What element-wise programs have besides; truth is 0 or 1 there.  In simd/ewise.cc. */
-#define VOB_EWISE_OPS(X)                                                                 \
+#define VOB_PROGRAM_OPS(X)                                                               \
   X(eq) X(ne) X(lt) X(le) X(gt) X(ge) X(and) X(or) X(not) X(where) X(fma) X(fms) X(fnma) \
   X(round_bf16) X(round_f16)
+/* Instructions that are kernels too.  In simd/activations.cc. */
+#define VOB_ACTIVATION_OPS(X)                                                              \
+  X(clamp) X(lerp) X(leaky_relu) X(leaky_relu_backward) X(hardswish) X(hardswish_backward) \
+  X(softplus) X(softplus_backward)
+#define VOB_EWISE_OPS(X) VOB_PROGRAM_OPS(X) VOB_ACTIVATION_OPS(X)
 /* clang-format on */
 
 #define VOB_ENUM(name) k_##name,

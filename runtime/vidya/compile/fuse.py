@@ -91,7 +91,7 @@ def _fusable(node: Node) -> tuple[Any, ...] | None:
         return None
     if len(node.outputs) != 1 or not node.outputs[0].is_contiguous() or node.outputs[0]._offset:
         return None
-    tensors = [t for t in (*node.inputs, *node.outputs) if t is not None]
+    tensors = [t for t in (*node.inputs, *node.outputs) if t is not None and t._slot >= 0]
     if node.op == "cast" and node.inputs[0].dtype is node.outputs[0].dtype:
         return None
     for types in (_FLOATS, _DOUBLES):
@@ -187,7 +187,7 @@ def _fused(trace: Trace, group: Group, leaving: list[Any], ends: list[int]) -> N
     """One kernel for a group, which gives what leaves it, and the sums that end it."""
     if not (leaving or ends) or len(leaving) > _MOST_OUTPUTS:
         return None
-    program = Program()
+    program = Program(trace, group.types is _DOUBLES)
     made: dict[int, Any] = {}
     narrow: dict[int, Any] = {}  # results of casts, rounded as the cast asks
 
@@ -200,7 +200,7 @@ def _fused(trace: Trace, group: Group, leaving: list[Any], ends: list[int]) -> N
 
     for i in group.members:
         node = trace.nodes[i]
-        args = [value(t) for t in node.inputs]
+        args = [None if t is None else value(t) for t in node.inputs]
         if node.op == "cast" and node.outputs[0].dtype in ROUND:
             narrow[node.outputs[0]._slot] = None
         expand = EXPANDED.get(node.op)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import dtypes
-from ..engine.trace import Node
+from .. import _core, dtypes
+from ..engine.trace import Node, Trace
 
 ROUND = {dtypes.bfloat16: "round_bf16", dtypes.float16: "round_f16"}
 
@@ -15,18 +15,26 @@ SIMPLE = {
     "neg", "abs", "sign", "floor", "ceil", "round", "trunc", "sqrt", "rsqrt", "reciprocal",
     "square", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf", "sigmoid", "relu",
     "silu", "add", "sub", "mul", "div", "pow", "maximum", "minimum", "eq", "ne", "lt", "le", "gt",
-    "ge", "where",
+    "ge", "where", "lerp", "hardswish", "hardswish_backward", "softplus", "softplus_backward",
 }  # fmt: skip
 
 
 class Program:
     """Instructions "op a b c"; instruction i defines register n_inputs + i."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace: Trace, wide: bool) -> None:
+        self.trace = trace
+        self.float = dtypes.float64 if wide else dtypes.float32
         self.inputs: list[Any] = []
         self.steps: list[tuple[str, tuple[Any, ...]]] = []
 
+    def number(self, value: float) -> tuple[str, int]:
+        """A constant, as an operand."""
+        return self.input(self.trace.constant(float(value)))
+
     def input(self, tensor: Any) -> tuple[str, int]:
+        if tensor._slot < 0:  # a number may have any type: the program's holds its value
+            tensor = _core.view(tensor, [], [], 0, self.float)
         for i, known in enumerate(self.inputs):
             if _same(known, tensor):
                 return ("in", i)
@@ -75,6 +83,16 @@ def _gelu(p: Program, node: Node, x: Any) -> Any:
     return p.step("gelu_tanh" if node.attrs.get("approximate") == "tanh" else "gelu", x)
 
 
+def _clamp(p: Program, node: Node, x: Any, low: Any, high: Any) -> Any:
+    if low is None or high is None:
+        return p.step("maximum", x, low) if high is None else p.step("minimum", x, high)
+    return p.step("clamp", x, low, high)
+
+
+def _with_slope(p: Program, node: Node, *args: Any) -> Any:
+    return p.step(node.op, *args, p.number(node.attrs["negative_slope"]))
+
+
 def _cast(p: Program, node: Node, x: Any) -> Any:
     if node.outputs[0].dtype is dtypes.bool_:
         return p.step("ne", x, p.step("sub", x, x))
@@ -87,5 +105,8 @@ EXPANDED: dict[str, Callable[..., Any]] = {
     "tanh_backward": _tanh_backward,
     "silu_backward": _silu_backward,
     "gelu": _gelu,
+    "clamp": _clamp,
+    "leaky_relu": _with_slope,
+    "leaky_relu_backward": _with_slope,
     "cast": _cast,
 }

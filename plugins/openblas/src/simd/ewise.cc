@@ -70,7 +70,7 @@ LOOP(round_f16, T(to_f16(float(p[i]))))
 void fill_ewise(Simd& s) {
 #define SET(name) \
   s.ewise[kF32][k_e_##name] = e_##name<float>, s.ewise[kF64][k_e_##name] = e_##name<double>;
-  VOB_EWISE_OPS(SET)
+  VOB_PROGRAM_OPS(SET)
 #undef SET
 }
 

@@ -10,6 +10,7 @@ namespace VOB_ISA {
 void fill_elementwise(Simd&);
 void fill_smooth(Simd&);
 void fill_ewise(Simd&);
+void fill_activations(Simd&);
 void fill_rope(Simd&);
 void fill_convert(Simd&);
 void fill_reduce(Simd&);
