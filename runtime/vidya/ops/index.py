@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = [
-    "gather", "index_add", "index_select", "masked_fill", "scatter_add",
+    "embedding", "gather", "index_add", "index_select", "masked_fill", "scatter_add",
 ]  # fmt: skip
 
 
