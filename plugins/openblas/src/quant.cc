@@ -53,21 +53,20 @@ class QuantLinear final : public Kernel {
     return buf;
   }
   float bias(const vd_call& call, int64_t i) const {
-    if (sdk::absent(call.inputs[kBias])) return 0;
     if (type_ == DType::F32) return in_ptr<float>(call, kBias)[i];
     const uint16_t h = in_ptr<uint16_t>(call, kBias)[i];
     return type_ == DType::BF16 ? sdk::bf16_to_float(h) : sdk::f16_to_float(h);
   }
-  void put(const vd_call& call, int64_t at, float y) const {
+  void put(Device& d, const vd_call& call, int64_t at, const float* y, int64_t n) const {
     if (type_ == DType::F32)
-      out_ptr<float>(call)[at] = y;
+      std::memcpy(out_ptr<float>(call) + at, y, size_t(n) * 4);
     else
-      out_ptr<uint16_t>(call)[at] =
-          type_ == DType::BF16 ? sdk::float_to_bf16(y) : sdk::float_to_f16(y);
+      from_float(d.simd, type_, out_ptr<uint16_t>(call) + at, y, n);
   }
 
   bool few(Device& d, const vd_call& call) const {
-    if (d.bf16 && bits_ == 4 && type_ == DType::BF16) return few_nibbles(d, call);
+    if (d.bf16 && bits_ == 4 && type_ == DType::BF16 && scale_type_ != DType::F16)
+      return few_nibbles(d, call);
     const QuantLoops& loops = *d.simd->quant;
     const size_t wide = type_ == DType::F32 ? 0 : size_t(rows_ * k_);
     char* mem = static_cast<char*>(
@@ -83,10 +82,14 @@ class QuantLinear final : public Kernel {
       loops.quantize(rows[r], x + r * k_, k_, group_);
     }
     const auto dot = bits_ == 8 ? loops.dot8 : loops.dot4;
-    return each_block(
-        d, call, groups(),
-        [&](float* y, const void* w, int64_t n, const float* s, const float* z, int64_t r,
-            float* each) { dot(y, w, n, s, z, rows[r], k_, group_, each); });
+    return each_block(d, call, (2 * kBlock + 1) * groups(),
+                      [&](float* y, int64_t i, int64_t n, float* own) {
+                        float *zeros = own + kBlock * groups(), *each = zeros + kBlock * groups();
+                        const float* s = row(d, call, kScale, i, n, own);
+                        const float* z = row(d, call, kZero, i, n, zeros);
+                        for (int64_t r = 0; r < rows_; ++r, y += kBlock)
+                          dot(y, weights(call, i), n, s, z, rows[r], k_, group_, each);
+                      });
   }
 
   /* bfloat16 times 4 bits by dot products of bytes. */
@@ -100,33 +103,40 @@ class QuantLinear final : public Kernel {
       rows[r] = {reinterpret_cast<int8_t*>(mem) + r * padded * 64, scales, scales + padded};
       d.bf16->nibble_row(rows[r], in_ptr<uint16_t>(call, kX) + r * k_, k_);
     }
-    return each_block(d, call, padded + 16,
-                      [&](float* y, const void* w, int64_t n, const float* s, const float* z,
-                          int64_t r, float* each) {
-                        d.bf16->dot4(y, static_cast<const uint8_t*>(w), n, s, z, rows[r], k_,
-                                     group_, each);
-                      });
+    const bool half = scale_type_ == DType::BF16;
+    return each_block(d, call, nibble_scratch(k_), [&](float* y, int64_t i, int64_t n, float* own) {
+      const NibbleWeights w{reinterpret_cast<const uint8_t*>(weights(call, i)),
+                            scales_at(call, kScale, i), scales_at(call, kZero, i), half, group_};
+      for (int64_t r = 0; r < rows_; ++r, y += kBlock) d.bf16->dot4(y, w, n, rows[r], k_, own);
+    });
   }
 
-  /* dot(y, weights, n, scales, zeros, r, scratch) for blocks of n rows of weights and each row r of
-   * x; y becomes the output. `room`: floats of scratch. */
+  const void* scales_at(const vd_call& call, int input, int64_t i) const {
+    if (sdk::absent(call.inputs[input])) return nullptr;
+    return in_ptr<char>(call, input) + i * groups() * sdk::size_of(scale_type_);
+  }
+
+  /* dot(y, i, n, scratch) for blocks of n rows of weights from i on; y [rows][kBlock] becomes the
+   * output. `room`: floats of scratch. */
   template <class Dot>
   bool each_block(Device& d, const vd_call& call, int64_t room, Dot dot) const {
     std::atomic<bool> no_memory{false};
+    const bool biased = !sdk::absent(call.inputs[kBias]);
     d.pool.ranges(n_, double(rows_ * k_) / 8, 8, [&](int64_t first, int64_t last) {
-      float* own =
-          static_cast<float*>(thread_scratch(1, size_t(2 * kBlock * groups() + room + kBlock) * 4));
+      float* own = static_cast<float*>(thread_scratch(1, size_t(room) * 4));
       if (!own) {
         no_memory = true;
         return;
       }
-      float *zeros = own + kBlock * groups(), *each = zeros + kBlock * groups(), *y = each + room;
+      float sums[kFewRows * kBlock];
       for (int64_t i = first; i < last; i += kBlock) {
         const int64_t n = std::min(kBlock, last - i);
-        const float *s = row(d, call, kScale, i, n, own), *z = row(d, call, kZero, i, n, zeros);
+        dot(sums, i, n, own);
         for (int64_t r = 0; r < rows_; ++r) {
-          dot(y, weights(call, i), n, s, z, r, each);
-          for (int64_t j = 0; j < n; ++j) put(call, r * n_ + i + j, y[j] + bias(call, i + j));
+          float* y = sums + r * kBlock;
+          if (biased)
+            for (int64_t j = 0; j < n; ++j) y[j] += bias(call, i + j);
+          put(d, call, r * n_ + i, y, n);
         }
       }
     });
@@ -163,12 +173,7 @@ class QuantLinear final : public Kernel {
           const float add = bias(call, first + i);
           for (int64_t r = 0; r < rows_; ++r) y[r * n + i] += add;
         }
-      for (int64_t r = 0; r < rows_; ++r) {
-        if (type_ == DType::F32)
-          std::memcpy(out_ptr<float>(call) + r * n_ + first, y + r * n, size_t(n) * 4);
-        else
-          from_float(d.simd, type_, out_ptr<uint16_t>(call) + r * n_ + first, y + r * n, n);
-      }
+      for (int64_t r = 0; r < rows_; ++r) put(d, call, r * n_ + first, y + r * n, n);
     });
     return !no_memory;
   }

@@ -54,6 +54,17 @@ def test_dtypes(simd_device, dtype, scales, bits):
         check(simd_device, rows, 40, 192, bits, 32, dtype, scales=scales)
 
 
+@pytest.mark.parametrize("group", [32, 64, 128, 192, 384])
+@pytest.mark.parametrize("zero", [False, True])
+def test_bytes_of_bfloat16(simd_device, group, zero):
+    """Rows in fours and single ones; groups that 16 groups of 32 cut in two; half of 128 left."""
+    for n, k in [(1, 768), (6, 384), (21, 1152), (4, 2304)]:
+        for rows in [(), (5,)]:
+            check(simd_device, rows, n, k, 4, group, BF16, zero=zero, scales=BF16)
+    if group in (32, 64, 192):
+        check(simd_device, (2,), 7, 960, 4, group, BF16, zero=zero)
+
+
 def test_zero_rows_and_many_threads(blas):
     for bits in (8, 4):
         check(blas, (0,), 40, 64, bits, 32)

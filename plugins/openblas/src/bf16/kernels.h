@@ -23,14 +23,24 @@ inline int64_t nibble_at(int64_t i) {
   return i / 128 * 256 + group % 2 * 128 + group / 2 * 32 + i % 32;
 }
 
+/* Rows of 4-bit weights, laid out as QuantLoops says. */
+struct NibbleWeights {
+  const uint8_t* w;
+  const void *scale, *zero;  // [rows][n / group]; zero may be null
+  bool half;                 // they are bfloat16, else float32
+  int64_t group;
+};
+
+constexpr int kNibbleRows = 4;  // of weights, multiplied at a time
+inline int64_t nibble_scratch(int64_t n) { return (kNibbleRows + 1) * (nibble_groups(n) + 16); }
+
 struct Bf16Kernels {
   PackedKernels<uint16_t> gemm;
   /* n is a multiple of 64; room for whole 128. */
   void (*nibble_row)(const NibbleRow& to, const uint16_t* x, int64_t n);
-  /* y[r] = row r of 4-bit weights, laid out as QuantLoops says, times x; scale and zero (or null)
-   * [rows][n / group]; each is scratch of nibble_groups(n) + 16 floats. */
-  void (*dot4)(float* y, const uint8_t* w, int64_t rows, const float* scale, const float* zero,
-               const NibbleRow& x, int64_t n, int64_t group, float* each);
+  /* y[r] = row r of `rows` of w, times x; scratch: nibble_scratch(n) floats. */
+  void (*dot4)(float* y, const NibbleWeights& w, int64_t rows, const NibbleRow& x, int64_t n,
+               float* scratch);
   /* to[x][j] = scale q[x] k[j] for `rows` dense rows of q and n of k; depth is a multiple of 32. */
   void (*scores)(float* to, int64_t ldt, const uint16_t* k, int64_t ldk, int64_t n,
                  const uint16_t* q, int64_t rows, int64_t depth, float scale);
@@ -44,8 +54,8 @@ const Bf16Kernels* bf16_kernels();
 /* Compiled for AVX512_BF16: to be called only where the CPU has it. */
 const Bf16Kernels* bf16_kernels_avx512();
 void bf16_nibble_row(const NibbleRow& to, const uint16_t* x, int64_t n);
-void bf16_dot4(float* y, const uint8_t* w, int64_t rows, const float* scale, const float* zero,
-               const NibbleRow& x, int64_t n, int64_t group, float* each);
+void bf16_dot4(float* y, const NibbleWeights& w, int64_t rows, const NibbleRow& x, int64_t n,
+               float* scratch);
 void bf16_scores(float* to, int64_t ldt, const uint16_t* k, int64_t ldk, int64_t n,
                  const uint16_t* q, int64_t rows, int64_t depth, float scale);
 void bf16_weighted(float* out, const float* keep, const float* p, int64_t ldp, const uint16_t* v,

@@ -6,7 +6,7 @@
 namespace vob {
 namespace {
 
-constexpr int64_t kAhead = 8192;  // bytes, into the second cache
+constexpr int64_t kAhead = 4096;  // bytes
 constexpr int kTop = 127 * 128;   // of a rounded element
 
 inline __m512 widen(const uint16_t* x) {
@@ -49,52 +49,106 @@ void bf16_nibble_row(const NibbleRow& to, const uint16_t* x, int64_t n) {
   }
 }
 
-void bf16_dot4(float* y, const uint8_t* w, int64_t rows, const float* scale, const float* zero,
-               const NibbleRow& x, int64_t n, int64_t group, float* each) {
+namespace {
+
+/* Scales and zeros of rows of weights, one each per `per` groups of 32. */
+template <class S>
+struct Scales {
+  const S *scale, *zero;
+  int64_t groups, per;
+  const int32_t* place;  // which scale is whose
+
+  /* each = scale x.scale for row r; the sum of what zeros, and the 8 that nibbles are too large by,
+   * add up to. */
+  __m512 prepare(float* each, int64_t r, const NibbleRow& x) const {
+    const int64_t first = r * (groups / per);
+    __m512 eights = _mm512_setzero_ps(), zeros = _mm512_setzero_ps();
+    for (int64_t g = 0; g < groups; g += 16) {
+      const __mmask16 mask = g + 16 <= groups ? 0xffff : __mmask16((1u << (groups - g)) - 1);
+      const __m512 s = of(scale + first, g, mask), sum = _mm512_maskz_loadu_ps(mask, x.sum + g);
+      _mm512_storeu_ps(each + g, _mm512_mul_ps(s, _mm512_maskz_loadu_ps(mask, x.scale + g)));
+      eights = _mm512_fmadd_ps(s, sum, eights);
+      if (zero) zeros = _mm512_fmadd_ps(of(zero + first, g, mask), sum, zeros);
+    }
+    return _mm512_fnmadd_ps(eights, _mm512_set1_ps(8.f), zeros);
+  }
+
+ private:
+  static __m512 load(__mmask16 mask, const float* p) { return _mm512_maskz_loadu_ps(mask, p); }
+  static __m512 load(__mmask16 mask, const uint16_t* p) {
+    const __m256i half = _mm256_maskz_loadu_epi16(mask, p);
+    return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16);
+  }
+  __m512 of(const S* values, int64_t g, __mmask16 mask) const {
+    if (per == 1) return load(mask, values + g);
+    const int64_t base = g / per, left = groups / per - base;
+    const __mmask16 some = left >= 16 ? 0xffff : __mmask16((1u << left) - 1);
+    const __m512i at =
+        _mm512_sub_epi32(_mm512_maskz_loadu_epi32(mask, place + g), _mm512_set1_epi32(int(base)));
+    return _mm512_maskz_permutexvar_ps(mask, at, load(some, values + base));
+  }
+};
+
+/* R rows share what is loaded of x. They are read as if one after the other: their memory is asked
+ * for in its order, ahead of time. */
+template <int R, class S>
+void dot_rows(float* y, const uint8_t* w, const Scales<S>& scales, int64_t row, const NibbleRow& x,
+              int64_t n, float* each) {
   const __m512i nibble = _mm512_set1_epi8(15);
   // of four scales, the one of each lane: groups 0 and 2, or 1 and 3
   const __m512i even = _mm512_set_epi32(2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0);
   const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
-  const int64_t groups = n / 32, per = group / 32;
-  for (int64_t r = 0; r < rows; ++r, w += n / 2, scale += n / group) {
-    __m512 offset = _mm512_setzero_ps();
-    if (per == 1 && !zero) {
-      for (int64_t g = 0; g < nibble_groups(n); g += 16) {
-        const __mmask16 mask = g + 16 <= groups ? 0xffff : __mmask16((1u << (groups - g)) - 1);
-        const __m512 s = _mm512_maskz_loadu_ps(mask, scale + g);
-        _mm512_storeu_ps(each + g, _mm512_mul_ps(s, _mm512_maskz_loadu_ps(mask, x.scale + g)));
-        offset = _mm512_fmadd_ps(s, _mm512_maskz_loadu_ps(mask, x.sum + g), offset);
-      }
-      offset = _mm512_mul_ps(offset, _mm512_set1_ps(-8.f));
-    } else {
-      float rest = 0;
-      for (int64_t g = 0; g < groups; ++g) {
-        each[g] = scale[g / per] * x.scale[g];
-        rest += x.sum[g] * ((zero ? zero[g / per] : 0.f) - 8.f * scale[g / per]);
-      }
-      for (int64_t g = groups; g < nibble_groups(n); ++g) each[g] = 0;
-      offset = _mm512_maskz_mov_ps(1, _mm512_set1_ps(rest));
-      if (zero) zero += n / group;
+  const int64_t room = nibble_groups(n) + 16;
+  w += row * n / 2;
+  __m512 acc[R];
+  for (int r = 0; r < R; ++r) acc[r] = scales.prepare(each + r * room, row + r, x);
+  auto step = [&](__m512& to, __m512i v, const int8_t* q, const float* scale) {
+    const __m512i low = _mm512_and_si512(v, nibble);
+    const __m512i high = _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble);
+    __m512i s = _mm512_dpbusd_epi32(_mm512_setzero_si512(), low, _mm512_loadu_si512(q));
+    __m512i t = _mm512_dpbusd_epi32(_mm512_setzero_si512(), high, _mm512_loadu_si512(q + 128));
+    s = _mm512_dpbusd_epi32(_mm512_slli_epi32(s, 7), low, _mm512_loadu_si512(q + 64));
+    t = _mm512_dpbusd_epi32(_mm512_slli_epi32(t, 7), high, _mm512_loadu_si512(q + 192));
+    const __m512 four = _mm512_broadcast_f32x4(_mm_loadu_ps(scale));
+    to = _mm512_fmadd_ps(_mm512_cvtepi32_ps(s), _mm512_permutevar_ps(four, even), to);
+    to = _mm512_fmadd_ps(_mm512_cvtepi32_ps(t), _mm512_permutevar_ps(four, odd), to);
+  };
+  const int8_t* q = x.high_low;
+  const uint8_t* ahead = w + kAhead;
+  int64_t i = 0;
+  for (; i + 128 <= n; i += 128, q += 256)
+    for (int r = 0; r < R; ++r, ahead += 64) {
+      _mm_prefetch(reinterpret_cast<const char*>(ahead), _MM_HINT_T0);
+      step(acc[r], _mm512_loadu_si512(w + (r * n + i) / 2), q, each + r * room + i / 32);
     }
-    __m512 a = offset, b = _mm512_setzero_ps();
-    const int8_t* q = x.high_low;
-    for (int64_t i = 0; i < n; i += 128, q += 256) {
-      _mm_prefetch(reinterpret_cast<const char*>(w + i / 2 + kAhead), _MM_HINT_T1);
-      const __m512i v = i + 128 <= n ? _mm512_loadu_si512(w + i / 2)
-                                     : _mm512_zextsi256_si512(_mm256_loadu_si256(
-                                           reinterpret_cast<const __m256i*>(w + i / 2)));
-      const __m512i low = _mm512_and_si512(v, nibble);
-      const __m512i high = _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble);
-      __m512i s = _mm512_dpbusd_epi32(_mm512_setzero_si512(), low, _mm512_loadu_si512(q));
-      __m512i t = _mm512_dpbusd_epi32(_mm512_setzero_si512(), high, _mm512_loadu_si512(q + 128));
-      s = _mm512_dpbusd_epi32(_mm512_slli_epi32(s, 7), low, _mm512_loadu_si512(q + 64));
-      t = _mm512_dpbusd_epi32(_mm512_slli_epi32(t, 7), high, _mm512_loadu_si512(q + 192));
-      const __m512 scales = _mm512_broadcast_f32x4(_mm_loadu_ps(each + i / 32));
-      a = _mm512_fmadd_ps(_mm512_cvtepi32_ps(s), _mm512_permutevar_ps(scales, even), a);
-      b = _mm512_fmadd_ps(_mm512_cvtepi32_ps(t), _mm512_permutevar_ps(scales, odd), b);
+  if (i < n)
+    for (int r = 0; r < R; ++r) {
+      const uint8_t* p = w + (r * n + i) / 2;
+      const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+      step(acc[r], _mm512_zextsi256_si512(half), q, each + r * room + i / 32);
     }
-    y[r] = _mm512_reduce_add_ps(_mm512_add_ps(a, b));
-  }
+  for (int r = 0; r < R; ++r) y[r] = _mm512_reduce_add_ps(acc[r]);
+}
+
+template <class S>
+void dot(float* y, const NibbleWeights& w, int64_t rows, const NibbleRow& x, int64_t n,
+         float* scratch) {
+  int32_t* place = reinterpret_cast<int32_t*>(scratch + kNibbleRows * (nibble_groups(n) + 16));
+  const Scales<S> scales{static_cast<const S*>(w.scale), static_cast<const S*>(w.zero), n / 32,
+                         w.group / 32, place};
+  if (scales.per > 1)
+    for (int64_t g = 0; g < scales.groups; ++g) place[g] = int32_t(g / scales.per);
+  int64_t r = 0;
+  for (; r + kNibbleRows <= rows; r += kNibbleRows)
+    dot_rows<kNibbleRows>(y + r, w.w, scales, r, x, n, scratch);
+  for (; r < rows; ++r) dot_rows<1>(y + r, w.w, scales, r, x, n, scratch);
+}
+
+}  // namespace
+
+void bf16_dot4(float* y, const NibbleWeights& w, int64_t rows, const NibbleRow& x, int64_t n,
+               float* scratch) {
+  w.half ? dot<uint16_t>(y, w, rows, x, n, scratch) : dot<float>(y, w, rows, x, n, scratch);
 }
 
 }  // namespace vob
