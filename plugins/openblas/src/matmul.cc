@@ -8,6 +8,7 @@
 #include "gemm.h"
 #include "gemm_packed.h"
 #include "lines.h"
+#include "products.h"
 
 namespace vob {
 namespace {
@@ -206,39 +207,6 @@ class MatMul final : public Kernel {
   int64_t vector_step_ = 0, matrix_step_ = 0;
 };
 
-/* Integers: rows of the result, each a sum of scaled rows of B; wrapping like the element type. */
-template <class T>
-class IntMatMul final : public Kernel {
- public:
-  IntMatMul(const GemmShape& s, const Matrices& a, const Matrices& b)
-      : Kernel(kStrided), s_(s), a_(a), b_(b) {}
-  vd_status run(Device& d, const vd_call& call, vd_err*) override {
-    const T *a = in_ptr<T>(call, 0), *b = in_ptr<T>(call, 1);
-    T* c = out_ptr<T>(call);
-    d.pool.ranges(s_.batch * s_.m, double(s_.n * s_.k), 1, [&](int64_t x, int64_t y) {
-      for (int64_t u = x; u < y; ++u) {
-        const T* pa = a + a_.batch.at(u / s_.m) + u % s_.m * a_.s0;
-        const T* pb = b + b_.batch.at(u / s_.m);
-        T* row = c + u * s_.n;
-        for (int64_t j = 0; j < s_.n; ++j) row[j] = 0;
-        for (int64_t p = 0; p < s_.k; ++p) {
-          const T v = pa[p * a_.s1], *from = pb + p * b_.s0;
-          if (b_.s1 == 1) {
-            for (int64_t j = 0; j < s_.n; ++j) row[j] = T(row[j] + v * from[j]);
-          } else {
-            for (int64_t j = 0; j < s_.n; ++j) row[j] = T(row[j] + v * from[j * b_.s1]);
-          }
-        }
-      }
-    });
-    return VD_OK;
-  }
-
- private:
-  GemmShape s_;
-  Matrices a_, b_;
-};
-
 vd_status finish(Device& d, const vd_call& call, uint32_t caps, const GemmShape& s,
                  const Matrices& a, const Matrices& b, bool bias, std::unique_ptr<Kernel>& kernel,
                  vd_err* err) {
@@ -248,6 +216,7 @@ vd_status finish(Device& d, const vd_call& call, uint32_t caps, const GemmShape&
   // A single row or column may have any strides; packing needs one of the two to be 1.
   const auto packs = [](const Matrices& x) { return x.s0 == 1 || x.s1 == 1; };
   const bool native = t == DType::BF16 && d.bf16 && s.k > 0 && packs(a) && packs(b);
+  if ((kernel = few_rows_product(d, caps, t, s, a, b, bias))) return VD_OK;
   switch (t) {
     case DType::F16:
     case DType::BF16:
@@ -263,24 +232,9 @@ vd_status finish(Device& d, const vd_call& call, uint32_t caps, const GemmShape&
     case DType::C128:
       kernel = std::make_unique<MatMul<std::complex<double>>>(caps, t, s, a, b, bias, false);
       break;
-    case DType::U8:
-    case DType::I8:
-      kernel = std::make_unique<IntMatMul<uint8_t>>(s, a, b);
-      break;
-    case DType::U16:
-    case DType::I16:
-      kernel = std::make_unique<IntMatMul<uint16_t>>(s, a, b);
-      break;
-    case DType::U32:
-    case DType::I32:
-      kernel = std::make_unique<IntMatMul<uint32_t>>(s, a, b);
-      break;
-    case DType::U64:
-    case DType::I64:
-      kernel = std::make_unique<IntMatMul<uint64_t>>(s, a, b);
-      break;
     default:
-      return unsupported(call, err, "the op has no meaning for this dtype");
+      kernel = int_product(t, s, a, b);
+      if (!kernel) return unsupported(call, err, "the op has no meaning for this dtype");
   }
   return VD_OK;
 }

@@ -142,6 +142,15 @@ struct Simd {
                       int64_t rows, int64_t n);
   void (*axpy_rows64)(double* y, const double* a, int64_t stride, const double* x, int64_t xstride,
                       int64_t rows, int64_t n);
+  /* y[j * ldy + r] = dot(row r of `rows` of w, row j of `count` of x), each n long. */
+  void (*few_rows32)(float* y, int64_t ldy, const float* w, int64_t stride, int64_t rows,
+                     const float* x, int64_t ldx, int64_t count, int64_t n);
+  void (*few_rows64)(double* y, int64_t ldy, const double* w, int64_t stride, int64_t rows,
+                     const double* x, int64_t ldx, int64_t count, int64_t n);
+  void (*few_rows_bf16)(float* y, int64_t ldy, const uint16_t* w, int64_t stride, int64_t rows,
+                        const float* x, int64_t ldx, int64_t count, int64_t n);
+  void (*few_rows_f16)(float* y, int64_t ldy, const uint16_t* w, int64_t stride, int64_t rows,
+                       const float* x, int64_t ldx, int64_t count, int64_t n);
   /* C (m x n, rows ldc apart) = A (m x k; element (i, p) at i * sa0 + p * sa1) B (rows ldb apart):
    * for products too small for OpenBLAS's packing. */
   void (*small_gemm32)(float* c, int64_t ldc, const float* a, int64_t sa0, int64_t sa1,

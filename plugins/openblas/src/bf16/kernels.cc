@@ -132,7 +132,8 @@ const Bf16Kernels* bf16_kernels_avx512() {
                                    bf16_nibble_row,
                                    bf16_dot4,
                                    bf16_scores,
-                                   bf16_weighted};
+                                   bf16_weighted,
+                                   bf16_few_rows};
   return &kernels;
 }
 

@@ -47,6 +47,9 @@ struct Bf16Kernels {
   /* out[x] = keep[x] out[x] + the sum of p[x][j] v[j]; width is a multiple of 16. */
   void (*weighted)(float* out, const float* keep, const float* p, int64_t ldp, const uint16_t* v,
                    int64_t ldv, int64_t n, int64_t rows, int64_t width);
+  /* y[j * ldy + r] = dot(row r of `rows` of w, row j of `count` of x), each n long. */
+  void (*few_rows)(float* y, int64_t ldy, const uint16_t* w, int64_t stride, int64_t rows,
+                   const uint16_t* x, int64_t ldx, int64_t count, int64_t n);
 };
 
 /* nullptr where the library was built without them or the CPU lacks the instruction. */
@@ -58,6 +61,8 @@ void bf16_dot4(float* y, const NibbleWeights& w, int64_t rows, const NibbleRow& 
                float* scratch);
 void bf16_scores(float* to, int64_t ldt, const uint16_t* k, int64_t ldk, int64_t n,
                  const uint16_t* q, int64_t rows, int64_t depth, float scale);
+void bf16_few_rows(float* y, int64_t ldy, const uint16_t* w, int64_t stride, int64_t rows,
+                   const uint16_t* x, int64_t ldx, int64_t count, int64_t n);
 void bf16_weighted(float* out, const float* keep, const float* p, int64_t ldp, const uint16_t* v,
                    int64_t ldv, int64_t n, int64_t rows, int64_t width);
 

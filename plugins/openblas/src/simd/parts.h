@@ -17,6 +17,7 @@ void fill_reduce(Simd&);
 void fill_rows(Simd&);
 void fill_norm(Simd&);
 void fill_gemv(Simd&);
+void fill_few(Simd&);
 void fill_gemm(Simd&);
 void fill_optim(Simd&);
 void fill_attention(Simd&);
