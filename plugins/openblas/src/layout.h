@@ -29,12 +29,13 @@ struct Layout {
   bool constant() const { return nd == 0 || (nd == 1 && stride[0] == 0); }
   /* Element offset of the linear (row-major) index i. */
   int64_t at(int64_t i) const {
+    if (nd == 0) return 0;
     int64_t offset = 0;
-    for (int d = nd - 1; d >= 0; --d) {
+    for (int d = nd - 1; d > 0; --d) {
       offset += i % size[d] * stride[d];
       i /= size[d];
     }
-    return offset;
+    return offset + i * stride[0];
   }
 };
 

@@ -57,6 +57,26 @@ struct SgdStep {
   bool nesterov, first, buffered;
 };
 
+/* Reductions of one dtype: how accumulators start, take in a row or columns, and become results.
+ * The 16-bit floats come as float32. */
+enum ReduceOp { kSum, kProd, kMax, kMin, kNorm, kReduceOps };
+struct ReduceLoops {
+  int acc_bytes;  // 0 where the op has no meaning
+  void (*start)(void* acc, int64_t n);
+  void (*row)(void* acc, const void* x, int64_t n);  // one accumulator
+  /* n accumulators, with `rows` rows of n elements, `stride` elements apart. */
+  void (*columns)(void* acc, const void* x, int64_t n, int64_t rows, int64_t stride);
+  void (*join)(void* acc, const void* other, int64_t n);
+  void (*finish)(void* y, const void* acc, int64_t n);
+};
+/* By their numbers in sdk::DType, where 0 is bool. */
+constexpr int kReduceTypes = 15;
+/* clang-format off */
+#define VOB_REDUCE_TYPES(X)                                                         \
+  X(1, uint8_t) X(2, uint16_t) X(3, uint32_t) X(4, uint64_t) X(5, int8_t) X(6, int16_t) \
+  X(7, int32_t) X(8, int64_t) X(11, float) X(12, double) X(13, complex64) X(14, complex128)
+/* clang-format on */
+
 struct AttentionLoops;
 struct QuantLoops;
 template <class E>
@@ -89,15 +109,11 @@ struct Simd {
   double (*sum64)(const double*, int64_t);
   float (*max32)(const float*, int64_t);  // NaN if there is one; -inf for n = 0
   float (*min32)(const float*, int64_t);
-  double (*squares32)(const float*, int64_t);  // their sum, which float32 may not hold
-  /* acc[j] against the extreme of `rows` rows' element j. */
-  void (*col_max32)(float* acc, const float* x, int64_t n, int64_t rows, int64_t stride);
-  void (*col_min32)(float* acc, const float* x, int64_t n, int64_t rows, int64_t stride);
+  ReduceLoops reduce[kReduceTypes][kReduceOps];
+  void (*sum_row_bf16)(void* acc, const void* x, int64_t n);  // onto a double
   /* Running sums and products of a row, in double. */
   void (*cumsum32)(float* y, const float* x, int64_t n);
   void (*cumprod32)(float* y, const float* x, int64_t n);
-  /* acc[j] += the sum of `rows` rows' element j; rows are `stride` elements apart. */
-  void (*col_sum32)(double* acc, const float* x, int64_t n, int64_t rows, int64_t stride);
 
   // rows of length n; the 16-bit floats come through float32 buffers
   void (*softmax32)(float* y, const float* x, int64_t n);

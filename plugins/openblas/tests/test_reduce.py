@@ -150,3 +150,36 @@ def test_cumulative_extrema(blas, dtype):
         x = np.array([1, np.nan, 5, 2], dtype)
         v, _ = blas.run("cummax", [x], [((4,), dtype), ((4,), "i8")], dim=0)
         np.testing.assert_array_equal(v.astype("f4"), np.array([1, np.nan, np.nan, np.nan], "f4"))
+
+
+def test_products_of_any_size(simd_device):
+    """Factors far from 1, whose partial products leave float32 though the whole does not."""
+    rng = np.random.default_rng(3)
+    for n in (7, 128, 1500, 5000):
+        x = rng.uniform(0.9, 1.1, (6, n))
+        x[1] *= rng.permutation(np.where(np.arange(n) % 2, 1e4, 1e-4))
+        x[2, :6] *= [1e30, 1e-30, 1e-25, 1e30, 1e30, 1e-35]
+        x[3, n // 3] = 0
+        x[4, n // 4] = np.nan
+        x[5, n // 5] = np.inf
+        x = x.astype("f4")
+        want = np.prod(x.astype(np.longdouble), axis=1)
+        (y,) = simd_device.run("prod", [x], [((6,), "f4")], dims=[1])
+        with np.errstate(over="ignore"):
+            np.testing.assert_allclose(y, want.astype("f4"), rtol=1e-4)
+        (y,) = simd_device.run("prod", [x.T.copy()], [((6,), "f4")], dims=[0])
+        np.testing.assert_allclose(y, want.astype("f4"), rtol=1e-5)
+
+
+def test_truth_and_short_rows_of_halves(simd_device):
+    for n in (1, 15, 16, 17, 63, 64, 1000):
+        b = np.random.default_rng(n).random((9, n)) < 1 - 0.7 / n
+        for op, f in (("amax", np.any), ("amin", np.all)):
+            (y,) = simd_device.run(op, [b], [((9,), BOOL)], dims=[1])
+            np.testing.assert_array_equal(y, f(b, 1))
+            (y,) = simd_device.run(op, [b], [((n,), BOOL)], dims=[0])
+            np.testing.assert_array_equal(y, f(b, 0))
+        for dtype in FLOATS:
+            x = values((7, n), dtype, n)
+            (y,) = simd_device.run("sum", [x], [((7,), dtype)], dims=[1])
+            check(y, wide(x).sum(1), ulps=8, scale=n**0.5)

@@ -167,18 +167,26 @@ argmax = _arg("argmax", "largest")
 argmin = _arg("argmin", "smallest")
 
 
+def _truth(name: str, extreme: str, x: Tensor, dim, keepdim: bool) -> Tensor:
+    """The largest or smallest truth value; of nothing, what changes no other."""
+    dims = wrap_dims(name, dim, x.ndim)
+    shape = reduced_shape(x.shape, dims, keepdim)
+    if any(x.shape[d] == 0 for d in dims):
+        zero = kernel("sum", [cast_to(cast_to(x, bool_), int64)], shape, int64, dims=dims)
+        return zero == 0 if extreme == "amin" else zero != 0
+    return kernel(extreme, [cast_to(x, bool_)], shape, bool_, dims=dims)
+
+
 @op("any", differentiable=False)
 def any_(x: Tensor, dim=None, keepdim=False) -> Tensor:
     """Is any element not 0? bool."""
-    dims = wrap_dims("any", dim, x.ndim)
-    hits = cast_to(cast_to(x, bool_), int64)
-    return kernel("sum", [hits], reduced_shape(x.shape, dims, keepdim), int64, dims=dims) != 0
+    return _truth("any", "amax", x, dim, keepdim)
 
 
 @op("all", differentiable=False)
 def all_(x: Tensor, dim=None, keepdim=False) -> Tensor:
     """Are all elements not 0? bool."""
-    return ~any_(x == 0, dim, keepdim)
+    return _truth("all", "amin", x, dim, keepdim)
 
 
 @op("var")

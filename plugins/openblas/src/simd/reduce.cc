@@ -11,27 +11,10 @@ double sum64(const double* x, int64_t n) { return row_sum(x, n); }
 float max32(const float* x, int64_t n) { return row_max(x, n); }
 
 float min32(const float* x, int64_t n) { return row_extreme<float, false>(x, n); }
-double squares32(const float* x, int64_t n) {
-  return blocked_sum<float>(n, [=](auto at) {
-    const Vec<float> v = at(x);
-    return v * v;
-  });
-}
 
-/* The rows' extremes per column; a NaN stays. */
-template <bool Largest>
-void col_extreme32(float* acc, const float* x, int64_t n, int64_t rows, int64_t stride) {
-  for (int64_t r = 0; r < rows; ++r, x += stride) {
-#pragma GCC ivdep
-    for (int64_t j = 0; j < n; ++j) {
-      const float v = x[j], a = acc[j];
-      const bool take = (Largest ? v > a : v < a) | (v != v);
-      acc[j] = take ? v : a;
-    }
-  }
-}
+}  // namespace
 
-void col_sum32(double* acc, const float* x, int64_t n, int64_t rows, int64_t stride) {
+void add_rows(double* acc, const float* x, int64_t n, int64_t rows, int64_t stride) {
   int64_t r = 0;
   for (; r + 8 <= rows; r += 8, x += 8 * stride) {
     const float *a = x, *b = a + stride, *c = b + stride, *d = c + stride, *e = d + stride,
@@ -48,17 +31,12 @@ void col_sum32(double* acc, const float* x, int64_t n, int64_t rows, int64_t str
   }
 }
 
-}  // namespace
-
 void fill_reduce(Simd& s) {
   s.sum32 = sum32;
   s.sum64 = sum64;
   s.max32 = max32;
   s.min32 = min32;
-  s.squares32 = squares32;
-  s.col_max32 = col_extreme32<true>;
-  s.col_min32 = col_extreme32<false>;
-  s.col_sum32 = col_sum32;
+  fill_reduce_table(s);
 }
 
 }  // namespace VOB_ISA
