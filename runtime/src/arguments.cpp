@@ -106,6 +106,7 @@ void add_tensor(Bound* b, TensorObject* t, OpObject* op) {
     raise("AutogradError", std::string(PyUnicode_AsUTF8(op->name)) +
                                ": this tensor has no memory: its scope ended, or it was not saved "
                                "for backward (`saves=` of the op's pullback)");
+  current_history(t);
   b->symbolic |= t->storage->symbolic;
   b->requires_grad |= (t->flags & REQUIRES_GRAD) != 0;
   b->tensors[b->n_tensors++] = t;

@@ -13,6 +13,7 @@ struct Keep {
 // The Python functions that calls come back to; see set_callbacks.
 struct Callbacks {
   PyObject *resolve, *trace, *decompose, *convert, *cast, *write_out;
+  PyObject *wrote, *overwrite, *refresh;  // recorded writes
 };
 extern Callbacks g_callbacks;
 

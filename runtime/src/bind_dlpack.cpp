@@ -45,6 +45,7 @@ py::object to_dlpack(py::handle tensor) {
   Device* device = t->meta->device;
   if (!device->host_memory())
     raise(PyExc_BufferError, "only host memory can be shared; use x.to(\"numpy\") first");
+  current_history(t);
   if (t->flags & REQUIRES_GRAD)
     raise(PyExc_BufferError, "a tensor that requires grad cannot be shared; use x.detach()");
   device->sync();

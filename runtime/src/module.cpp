@@ -43,11 +43,20 @@ PYBIND11_MODULE(_core, m) {
   m.def("register_dtypes", [](py::object o) { register_dtypes(o.ptr()); });
   m.def("register_errors", [](py::object o) { register_errors(o.ptr()); });
   m.def("set_tensor_class", [](py::object o) { set_tensor_class(o.ptr()); });
-  m.def("set_callbacks", [](py::object resolve, py::object trace, py::object decompose,
-                            py::object convert, py::object cast, py::object write_out) {
-    set_callbacks(resolve.ptr(), trace.ptr(), decompose.ptr(), convert.ptr(), cast.ptr(),
-                  write_out.ptr());
+  m.def("set_callbacks", [](py::args functions) {
+    std::vector<PyObject*> list;
+    for (py::handle f : functions) list.push_back(f.ptr());
+    set_callbacks(list);
   });
+  m.def(
+      "record_as",
+      [](py::handle op, py::tuple values, py::handle tensor) {
+        if (!PyObject_TypeCheck(op.ptr(), OpType) || !is_tensor(tensor.ptr()))
+          raise(PyExc_TypeError, "record_as: takes an op, its arguments and a Tensor");
+        record_as(reinterpret_cast<OpObject*>(op.ptr()), &PyTuple_GET_ITEM(values.ptr(), 0),
+                  PyTuple_GET_SIZE(values.ptr()), as_tensor(tensor.ptr()));
+      },
+      "The tensor holds now what that call would give: give it the call's history.");
   m.def("set_grad_enabled", set_grad_enabled, "Switch gradient recording; gives the old state.");
   m.def("is_grad_enabled", [] { return t_grad_enabled; });
   m.def("set_trace", set_trace, "The trace that this thread's ops go to, or None; gives the old.");

@@ -316,7 +316,7 @@ void node_record(OpObject* op, int n_outputs, bool returns_tuple, const Bound& b
       n->output_versions[i] = out->storage->version;
     }
     if (out->meta->dtype < F16) continue;  // integers and bools carry no gradient
-    out->grad_fn = Py_NewRef(owner.get());
+    Py_XSETREF(out->grad_fn, Py_NewRef(owner.get()));
     out->output_index = i;
     out->flags |= REQUIRES_GRAD;
   }

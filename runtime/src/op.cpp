@@ -33,30 +33,54 @@ PyObject* call_back(PyObject* function, OpObject* op, const Bound& b) {
                                               values.get(), nullptr));
 }
 
-// In-place ops write memory that autograd may need: allowed only where nothing is recorded.
-void check_in_place(OpObject* op, const Bound& b) {
-  if (t_grad_enabled && b.requires_grad) {
-    bool leaf = b.tensors[0]->flags & REQUIRES_GRAD && !b.tensors[0]->grad_fn;
-    raise("AutogradError",
-          std::string(PyUnicode_AsUTF8(op->name)) +
-              (leaf ? ": a leaf that requires grad can be written in place only under "
-                      "vidya.no_grad()"
-                    : ": in-place writes are not recorded for gradients; write x = x + y, or use "
-                      "vidya.no_grad()"));
-  }
-  if (b.tensors[0]->flags & VIEW_COPY)
-    raise("AutogradError", std::string(PyUnicode_AsUTF8(op->name)) + ": on " +
-                               b.tensors[0]->meta->device->name +
-                               " a view is a copy, so writing to it would not reach its base; "
-                               "write base[...] = value");
+// May this in-place op write, and is the write to be recorded?
+bool check_in_place(OpObject* op, const Bound& b) {
+  TensorObject* t = b.tensors[0];
+  TensorObject* base = t->base ? as_tensor(t->base) : t;
+  bool recorded = t_grad_enabled && (b.requires_grad || base->flags & REQUIRES_GRAD);
+  auto refuse = [&](const std::string& why) {
+    raise("AutogradError", std::string(PyUnicode_AsUTF8(op->name)) + ": " + why);
+  };
+  if (recorded && base->flags & REQUIRES_GRAD && !base->grad_fn)
+    refuse(std::string(t->base ? "this is a view of a leaf that requires grad, which"
+                               : "a leaf that requires grad") +
+           " can be written in place only under vidya.no_grad()");
+  if (recorded && !op->differentiable)
+    refuse("its writes are not recorded for gradients; use vidya.no_grad()");
+  if (t->flags & VIEW_COPY)
+    refuse("on " + std::string(t->meta->device->name) +
+           " a view is a copy, so writing to it would not reach its base; write base[...] = "
+           "value");
+  return recorded;
+}
+
+// Results that show an argument's memory are views of it.
+void find_bases(const Bound& b, TensorObject** results, size_t n) {
+  for (size_t i = 0; i < n; ++i)
+    for (int k = 0; k < b.n_tensors; ++k)
+      if (results[i]->storage == b.tensors[k]->storage) {
+        set_base(results[i], b.tensors[k]);
+        break;
+      }
+}
+
+// In a trace a tensor from outside has a symbol, and it is the symbol's memory that views show.
+void find_base_in_trace(const Bound& b, TensorObject* result) {
+  TensorObject* t = b.tensors[0];
+  Ref symbol(checked(PyObject_CallMethod(t_trace, "symbol", "O", as_object(t))));
+  if (result->storage == as_tensor(symbol.get())->storage) set_base(result, t);
 }
 
 // While a plan is made: the call goes into it, and its symbolic results are recorded like real
 // ones.
 PyObject* traced(OpObject* op, const Bound& b, bool record) {
   Ref result(call_back(g_callbacks.trace, op, b));
-  if (op->in_place) return Py_NewRef(b.values[0]);
-  if (!record) return result.release();
+  if (op->in_place) {
+    if (b.tensors[0]->storage->symbolic) ++b.tensors[0]->storage->version;
+    return Py_NewRef(b.values[0]);
+  }
+  bool view = !op->takes_out && t_grad_enabled;  // bodies of ops run without gradients
+  if (!record && !view) return result.release();
   // A body may hand its argument back: the history belongs to a tensor of its own.
   TensorObject* outputs[kMaxTensors];
   bool single = is_tensor(result.get());
@@ -65,12 +89,13 @@ PyObject* traced(OpObject* op, const Bound& b, bool record) {
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyObject* item = single ? result.get() : PyTuple_GET_ITEM(result.get(), i);
     outputs[i] = tensor_alias(as_tensor(item));
+    if (view) find_base_in_trace(b, outputs[i]);
     if (single)
       fresh = Ref(as_object(outputs[i]));
     else
       PyTuple_SET_ITEM(fresh.get(), i, as_object(outputs[i]));
   }
-  node_record(op, static_cast<int>(n), !single, b, outputs);
+  if (record) node_record(op, static_cast<int>(n), !single, b, outputs);
   return fresh.release();
 }
 
@@ -93,8 +118,12 @@ PyObject* with_names(const OpObject* op, PyObject* result) {
 PyObject* compute(OpObject* op, Bound& b, const Key& key) {
   bool record = t_grad_enabled && b.requires_grad && op->differentiable && !op->in_place;
   if (record && !op->has_pullback) return with_names(op, call_back(g_callbacks.decompose, op, b));
-  if (op->in_place) check_in_place(op, b);
-  if (t_trace) return with_names(op, traced(op, b, record));
+  bool recorded_write = op->in_place && check_in_place(op, b);
+  if (t_trace) {
+    Ref result(with_names(op, traced(op, b, record)));
+    if (recorded_write) Ref(call_back(g_callbacks.wrote, op, b));
+    return result.release();
+  }
   if (b.symbolic)
     raise("TraceError", std::string(PyUnicode_AsUTF8(op->name)) +
                             ": a tensor of a trace was used after the trace ended");
@@ -123,6 +152,7 @@ PyObject* compute(OpObject* op, Bound& b, const Key& key) {
   }
   if (op->in_place) {
     for (size_t i = 0; i < plan->outputs.size(); ++i) Py_DECREF(as_object(results[i]));
+    if (recorded_write) Ref(call_back(g_callbacks.wrote, op, b));
     return Py_NewRef(b.values[0]);
   }
   size_t n = plan->outputs.size();
@@ -134,6 +164,7 @@ PyObject* compute(OpObject* op, Bound& b, const Key& key) {
   } else {
     owned = Ref(as_object(results[0]));
   }
+  find_bases(b, results, n);
   if (record) node_record(op, static_cast<int>(n), plan->returns_tuple, b, results);
   return owned.release();
 }
@@ -154,13 +185,15 @@ PyObject* call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* k
     bind(op, args, PyVectorcall_NARGS(nargsf), kwnames, &b);
     if (t_autocast >= 0 && op->autocast) autocast(op, &b, &keep);
     classify(op, &b, &key, &keep);
-    if (b.overwrite) b.out = b.values[0];
+    if (b.overwrite) {
+      if (t_grad_enabled && b.requires_grad) return call_back(g_callbacks.overwrite, op, b);
+      b.out = b.values[0];
+    }
     if (!b.out) return compute(op, b, key);
     if (t_grad_enabled && b.requires_grad)
       raise("AutogradError", std::string(PyUnicode_AsUTF8(op->name)) +
-                                 (b.overwrite ? ": inplace=True" : ": out=") +
-                                 " is not recorded for gradients, and an argument requires grad; "
-                                 "leave it out, or use vidya.no_grad()");
+                                 ": out= is not recorded for gradients, and an argument requires "
+                                 "grad; leave it out, or use vidya.no_grad()");
     return written_out(op, compute(op, b, key), b.out, b.overwrite);
   });
 }
@@ -320,10 +353,30 @@ void op_init_type(PyObject* module) {
   PyModule_AddObjectRef(module, "Op", reinterpret_cast<PyObject*>(OpType));
 }
 
-void set_callbacks(PyObject* resolve, PyObject* trace, PyObject* decompose, PyObject* convert,
-                   PyObject* cast, PyObject* write_out) {
-  g_callbacks = {Py_NewRef(resolve), Py_NewRef(trace), Py_NewRef(decompose),
-                 Py_NewRef(convert), Py_NewRef(cast),  Py_NewRef(write_out)};
+void set_callbacks(const std::vector<PyObject*>& in_this_order) {
+  PyObject** callbacks[] = {
+      &g_callbacks.resolve, &g_callbacks.trace,     &g_callbacks.decompose,
+      &g_callbacks.convert, &g_callbacks.cast,      &g_callbacks.write_out,
+      &g_callbacks.wrote,   &g_callbacks.overwrite, &g_callbacks.refresh,
+  };
+  if (in_this_order.size() != std::size(callbacks))
+    raise(PyExc_TypeError, "set_callbacks takes " + std::to_string(std::size(callbacks)));
+  for (size_t i = 0; i < in_this_order.size(); ++i) *callbacks[i] = Py_NewRef(in_this_order[i]);
+}
+
+// `t` holds now what op(values...) would give: the call is recorded as if it had been made.
+void record_as(OpObject* op, PyObject* const* values, Py_ssize_t n, TensorObject* t) {
+  Bound b;
+  Key key;
+  Keep keep;
+  bind(op, values, n, nullptr, &b);
+  classify(op, &b, &key, &keep);
+  node_record(op, 1, false, b, &t);
+}
+
+void refresh_history(TensorObject* view) {
+  view->rewrites = as_tensor(view->base)->rewrites;
+  Ref(checked(PyObject_CallOneArg(g_callbacks.refresh, as_object(view))));
 }
 
 void clear_memos() {

@@ -58,9 +58,10 @@ void op_init_type(PyObject* module);
 
 // Callbacks into vidya/engine: resolve(op, values) -> Plan, trace(op, values) -> result,
 // decompose(op, values) -> result, convert(op, name, object) -> Tensor, cast(tensor, dtype),
-// write_out(op's name, result, out, inplace) -> out.
-void set_callbacks(PyObject* resolve, PyObject* trace, PyObject* decompose, PyObject* convert,
-                   PyObject* cast, PyObject* write_out);
+// write_out(op's name, result, out, inplace) -> out; and where gradients are recorded: wrote(op,
+// values) after a write in place, overwrite(op, values) -> result for inplace=True, refresh(view).
+void set_callbacks(const std::vector<PyObject*>& in_this_order);
+void record_as(OpObject* op, PyObject* const* values, Py_ssize_t n, TensorObject* t);
 PlanPtr plan_of(PyObject* object);  // unwraps a _core.Plan
 
 extern thread_local int t_autocast;     // the dtype of autocast in this thread, or -1

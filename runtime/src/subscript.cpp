@@ -96,8 +96,11 @@ TensorObject* cut(TensorObject* t, const Box& box) {
   // Contiguous results share the plain meta, so that plans made for it serve them too.
   Meta* meta =
       meta_intern(m->device, m->dtype, box.ndim, shape, contiguous || !numel ? nullptr : strides);
-  return tensor_new(storage_ref(t->storage), meta, t->offset + offset * kDtypes[m->dtype].size,
-                    t->flags & VIEW_COPY);
+  TensorObject* view =
+      tensor_new(storage_ref(t->storage), meta, t->offset + offset * kDtypes[m->dtype].size,
+                 t->flags & VIEW_COPY);
+  set_base(view, t);
+  return view;
 }
 
 PyObject* tuple_of(const int64_t* values, int n) {
@@ -114,8 +117,21 @@ PyObject* described(const Meta* m, const Box& box) {
   return checked(PyTuple_Pack(4, start.get(), size.get(), step.get(), kept.get()));
 }
 
-// subscript(x, key) -> the view; or (start, size, step, shape) where it is for ops to make (it is
-// recorded, traced, or the device has no strides); or None where the key is not of that kind.
+// box(x, key) -> (start, size, step, shape) of what key cuts out, or None where the key is not of
+// that kind.
+PyObject* box_of(PyObject*, PyObject* const* args, Py_ssize_t n) {
+  try {
+    if (n != 2 || !is_tensor(args[0])) raise(PyExc_TypeError, "box: takes a Tensor and a key");
+    Box box;
+    if (!parse(as_tensor(args[0])->meta, args[1], &box)) Py_RETURN_NONE;
+    return described(as_tensor(args[0])->meta, box);
+  } catch (const PythonError&) {
+    return nullptr;
+  }
+}
+
+// subscript(x, key) -> the view; or as box where it is for ops to make (it is recorded, traced, or
+// the device has no strides).
 PyObject* subscript(PyObject*, PyObject* const* args, Py_ssize_t n) {
   try {
     if (n != 2 || !is_tensor(args[0]))
@@ -123,6 +139,7 @@ PyObject* subscript(PyObject*, PyObject* const* args, Py_ssize_t n) {
     TensorObject* t = as_tensor(args[0]);
     Box box;
     if (!parse(t->meta, args[1], &box)) Py_RETURN_NONE;
+    current_history(t);
     bool recorded = t_grad_enabled && (t->flags & REQUIRES_GRAD || t->grad_fn);
     if (recorded || t_trace || !t->storage || t->storage->symbolic || !t->meta->device->strided())
       return described(t->meta, box);
@@ -135,6 +152,7 @@ PyObject* subscript(PyObject*, PyObject* const* args, Py_ssize_t n) {
 PyMethodDef kFunctions[] = {
     {"subscript", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(subscript)), METH_FASTCALL,
      nullptr},
+    {"box", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(box_of)), METH_FASTCALL, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace

@@ -20,6 +20,7 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(t->grad_fn);
   Py_VISIT(t->grad);
   Py_VISIT(t->hooks);
+  Py_VISIT(t->base);
   return 0;
 }
 
@@ -28,6 +29,7 @@ int clear(PyObject* self) {
   Py_CLEAR(t->grad_fn);
   Py_CLEAR(t->grad);
   Py_CLEAR(t->hooks);
+  Py_CLEAR(t->base);
   return 0;
 }
 
@@ -121,6 +123,7 @@ int set_requires_grad(PyObject* self, PyObject* value, void*) {
     int on = value ? PyObject_IsTrue(value) : -1;
     if (on < 0) throw PythonError();
     auto* t = as_tensor(self);
+    current_history(t);
     if (t->grad_fn && !on)
       raise("AutogradError",
             "requires_grad can be turned off on leaves only; use y.detach() for a result");
@@ -135,16 +138,23 @@ int set_requires_grad(PyObject* self, PyObject* value, void*) {
   });
 }
 
-PyObject* get_is_leaf(PyObject* self, void*) {
-  return PyBool_FromLong(as_tensor(self)->grad_fn == nullptr);
+// An attribute that a write into the base's memory may have changed.
+template <PyObject* (*read)(TensorObject*)>
+PyObject* get_current(PyObject* self, void*) {
+  return guarded<PyObject*>(nullptr, [&] {
+    current_history(as_tensor(self));
+    return read(as_tensor(self));
+  });
 }
+PyObject* requires_grad(TensorObject* t) { return PyBool_FromLong(t->flags & REQUIRES_GRAD); }
+PyObject* is_leaf(TensorObject* t) { return PyBool_FromLong(t->grad_fn == nullptr); }
+PyObject* grad_fn(TensorObject* t) { return Py_NewRef(t->grad_fn ? t->grad_fn : Py_None); }
+PyObject* output_index(TensorObject* t) { return PyLong_FromLong(t->output_index); }
+
 PyObject* get_object(PyObject* object) { return Py_NewRef(object ? object : Py_None); }
 PyObject* get_grad(PyObject* self, void*) { return get_object(as_tensor(self)->grad); }
-PyObject* get_grad_fn(PyObject* self, void*) { return get_object(as_tensor(self)->grad_fn); }
+PyObject* get_base(PyObject* self, void*) { return get_object(as_tensor(self)->base); }
 PyObject* get_hooks(PyObject* self, void*) { return get_object(as_tensor(self)->hooks); }
-PyObject* get_output_index(PyObject* self, void*) {
-  return PyLong_FromLong(as_tensor(self)->output_index);
-}
 
 int set_grad(PyObject* self, PyObject* value, void*) {
   return guarded(-1, [&] {
@@ -205,16 +215,29 @@ PyObject* m_set_data(PyObject* self, PyObject* other) {
   });
 }
 
-// _set_history(node, output_index): this is a result of a node made in Python.
+// _set_history(node, output_index): this is a result of that node. None: it has no history.
 PyObject* m_set_history(PyObject* self, PyObject* args) {
   PyObject* node;
   int index;
   if (!PyArg_ParseTuple(args, "Oi", &node, &index)) return nullptr;
   auto* t = as_tensor(self);
-  Py_INCREF(node);
-  Py_XSETREF(t->grad_fn, node);
+  if (node == Py_None) {
+    Py_CLEAR(t->grad_fn);
+    t->flags &= ~REQUIRES_GRAD;
+  } else {
+    Py_XSETREF(t->grad_fn, Py_NewRef(node));
+    t->flags |= REQUIRES_GRAD;
+  }
   t->output_index = index;
-  t->flags |= REQUIRES_GRAD;
+  Py_RETURN_NONE;
+}
+
+// _rewritten(): a write into this memory was recorded, and this tensor's history knows it.
+PyObject* m_rewritten(PyObject* self, PyObject*) {
+  auto* t = as_tensor(self);
+  auto* base = t->base ? as_tensor(t->base) : t;
+  ++base->rewrites;
+  t->rewrites = base->rewrites;
   Py_RETURN_NONE;
 }
 
@@ -224,12 +247,14 @@ PyGetSetDef kGetSet[] = {
     {"dtype", get_dtype, nullptr, "The element type.", nullptr},
     {"device", get_device, nullptr, "Where the memory is.", nullptr},
     {"ndim", get_ndim, nullptr, "How many dims.", nullptr},
-    {"requires_grad", get_flag<REQUIRES_GRAD>, set_requires_grad, "Is a gradient wanted?", nullptr},
-    {"is_leaf", get_is_leaf, nullptr, "Not the result of a recorded op.", nullptr},
+    {"requires_grad", get_current<requires_grad>, set_requires_grad, "Is a gradient wanted?",
+     nullptr},
+    {"is_leaf", get_current<is_leaf>, nullptr, "Not the result of a recorded op.", nullptr},
     {"grad", get_grad, set_grad, "The gradient that backward() left here, or None.", nullptr},
-    {"grad_fn", get_grad_fn, nullptr, "The recorded op that made this, or None.", nullptr},
+    {"grad_fn", get_current<grad_fn>, nullptr, "The recorded op that made this, or None.", nullptr},
+    {"_base", get_base, nullptr, "The tensor whose memory this view shows, or None.", nullptr},
     {"_hooks", get_hooks, set_hooks, nullptr, nullptr},
-    {"_output_index", get_output_index, nullptr, nullptr, nullptr},
+    {"_output_index", get_current<output_index>, nullptr, nullptr, nullptr},
     {"_version", get_version, nullptr, "Counts the writes to this memory.", nullptr},
     {"_offset", get_offset, nullptr, "Bytes from the start of the storage.", nullptr},
     {"_slot", get_slot, nullptr, "The value of a trace this is, or None.", nullptr},
@@ -250,6 +275,7 @@ PyMethodDef kMethods[] = {
     {"detach", m_detach, METH_NOARGS, "detach() -> Tensor: the same memory without history."},
     {"_set_data", m_set_data, METH_O, nullptr},
     {"_set_history", m_set_history, METH_VARARGS, nullptr},
+    {"_rewritten", m_rewritten, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
 PyMemberDef kMembers[] = {
@@ -325,6 +351,12 @@ void scope_end(const std::unordered_set<PyObject*>& kept) {
     }
     Py_DECREF(weak);
   }
+}
+
+void set_base(TensorObject* view, TensorObject* of) {
+  TensorObject* base = of->base ? as_tensor(of->base) : of;
+  Py_XSETREF(view->base, Py_NewRef(as_object(base)));
+  view->rewrites = base->rewrites;
 }
 
 TensorObject* tensor_alias(TensorObject* t) {

@@ -79,6 +79,8 @@ struct TensorObject {
   PyObject* grad;
   PyObject* hooks;
   PyObject* weakrefs;
+  PyObject* base;     // of a view: the tensor whose memory it shows, itself no view
+  uint32_t rewrites;  // recorded writes into the base's memory; a view's: as its history knows
 };
 
 extern PyTypeObject* TensorBaseType;
@@ -93,6 +95,13 @@ inline PyObject* as_object(TensorObject* t) { return reinterpret_cast<PyObject*>
 // Steals storage and meta. New reference; throws.
 TensorObject* tensor_new(Storage* storage, Meta* meta, int64_t offset, uint32_t flags = 0);
 TensorObject* tensor_alias(TensorObject* t);  // same memory, no gradient history
+
+// Views share their base's memory, so a recorded write to one gives all of them a new history.
+void set_base(TensorObject* view, TensorObject* of);
+void refresh_history(TensorObject* view);  // of what was written since; throws
+inline void current_history(TensorObject* t) {
+  if (t->base && t->rewrites != as_tensor(t->base)->rewrites) refresh_history(t);
+}
 // What a backend is told of a tensor's flags.
 inline uint32_t weight_flags(uint32_t flags) {
   return (flags & PARAM ? uint32_t{VD_TENSOR_PARAM} : 0u) |

@@ -11,6 +11,7 @@ _core.register_dtypes(dtypes.ALL)
 _core.register_errors(errors)
 
 from . import ops as _ops  # noqa: E402
+from . import rewrite as _rewrite  # noqa: E402
 from .arguments import explain as _explain  # noqa: E402
 from .arguments import explained as _explained  # noqa: E402
 from .backends import hookimpl, hookspec  # noqa: E402
@@ -222,6 +223,9 @@ _core.set_callbacks(
     _dispatch.convert,
     _ops.elementwise.cast,
     _write_out,
+    _rewrite.wrote,
+    _rewrite.overwrite,
+    _rewrite.refresh,
 )
 _debug.start()
 

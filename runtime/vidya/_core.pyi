@@ -231,4 +231,8 @@ def set_callbacks(
     convert: Callable[..., Any],
     cast: Callable[..., Any],
     write_out: Callable[..., Any],
+    wrote: Callable[..., Any],
+    overwrite: Callable[..., Any],
+    refresh: Callable[..., Any],
 ) -> None: ...
+def record_as(op: Op, values: tuple[Any, ...], tensor: TensorBase) -> None: ...

@@ -65,14 +65,13 @@ def may_overwrite(function: Callable) -> Callable:
     @functools.wraps(function)
     def call(input: Any, *args: Any, **kwargs: Any) -> Any:
         inplace = args[place - 1] if len(args) == place else kwargs.get("inplace", False)
+        if inplace and _core.is_grad_enabled() and input.requires_grad:
+            input, written = input.clone(), input  # what the function saves is not overwritten
+            result = function(input, *args, **kwargs)
+            return written if result is input else written.copy_(result)
         result = function(input, *args, **kwargs)
         if not inplace or result is input:
             return result
-        if result.requires_grad:
-            raise AutogradError(
-                f"{function.__name__}: inplace=True is not recorded for gradients, and an argument "
-                "requires grad; leave it out, or use vidya.no_grad()"
-            )
         return write_out(function.__name__, result, input, True)
 
     return call

@@ -27,8 +27,10 @@ def getitem(x: Tensor, key: Any) -> Tensor:
 
 
 def setitem(x: Tensor, key: Any, value: Any) -> None:
-    """x[key] = value, broadcast and cast; nothing may be recorded for gradients."""
-    found = _core.subscript(x, key)
+    """x[key] = value, broadcast and cast."""
+    recorded = _core.is_grad_enabled() and getattr(value, "requires_grad", False)
+    # what is recorded is simpler to go back through as a box of x than as a view
+    found: Any = _core.box(x, key) if recorded else _core.subscript(x, key)
     if found is not None:  # ints, slices, None and ... only
         if type(found) is not tuple:
             write(found, value)
@@ -36,6 +38,10 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
         start, size, step, shape = found
         value = _fitting(_as_value(x, value), shape)
         layout.slice_write_(x, value.reshape(size), start, step)
+        return
+    if _is_mask(x, key) and not getattr(value, "ndim", isinstance(value, (list, tuple))):
+        mask = key.reshape((*key.shape, *(1,) * (x.ndim - key.ndim)))
+        assign("index", x, index.masked_fill(x, mask, _as_value(x, value).to(x.dtype)))
         return
     box, fancy = _parse(x, key)
     value = _as_value(x, value)
@@ -78,6 +84,17 @@ def _fitting(value: Tensor, shape: tuple[int, ...]) -> Tensor:
     while value.ndim > len(shape) and value.shape[0] == 1:
         value = value.reshape(value.shape[1:])
     return value.expand(shape)
+
+
+def _is_mask(x: Tensor, key: Any) -> bool:
+    """Is the whole key one mask of x's first dims? Then nobody needs to count what it has."""
+    return (
+        isinstance(key, _core.TensorBase)
+        and key.dtype is dtypes.bool_
+        and 0 < key.ndim <= x.ndim
+        and key.shape == x.shape[: key.ndim]
+        and key.device is x.device
+    )
 
 
 # ---- parsing ----
@@ -245,11 +262,6 @@ def write(x: Tensor, value: Any) -> Tensor:
         if value.ndim > n:
             value = _fitting(value, shape)
     return layout.slice_write_(x, value, (0,) * n, (1,) * n, shape)
-
-
-def update(name: str, x: Tensor, other: Any, function: Any) -> Tensor:
-    """x = function(x, other) in x's memory."""
-    return assign(name, x, function(x, other))
 
 
 def assign(name: str, x: Tensor, result: Tensor) -> Tensor:

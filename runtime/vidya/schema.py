@@ -59,6 +59,7 @@ class OpDef:
         self.signature = inspect.signature(body)
         self.params = [Param(p) for p in self.signature.parameters.values()]
         self.pullback_function: Callable | None = None
+        self.saves_first = True  # does backward need the first argument's values?
         also = spellings([(p.name, p.kind != ATTRIBUTE) for p in self.params])
         rows = [
             (p.name, p.kind, not p.required, p.default, names)
@@ -92,6 +93,7 @@ class OpDef:
             if p.kind != ATTRIBUTE and (p.name in wanted or "*" in wanted):
                 mask |= 1 << i
         self.pullback_function = function
+        self.saves_first = bool(mask & 1)
         self.op.set_gradient(mask, "out" in wanted)
         return self.op
 

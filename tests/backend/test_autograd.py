@@ -107,12 +107,10 @@ def test_retain_grad(device):
     np.testing.assert_allclose(y.grad.numpy(), [6, 12])
 
 
-def test_writes_in_place_are_refused_where_they_would_be_lost(device):
+def test_a_leaf_is_written_without_gradients_only(device):
     x = leaf(device, 1.0, 2.0)
     with pytest.raises(AutogradError, match=r"vidya\.no_grad\(\)"):
         x.add_(1)
-    with pytest.raises(AutogradError, match="x = x \\+ y"):
-        (x * 2).add_(1)
     with vidya.no_grad():
         x.add_(1)
     np.testing.assert_allclose(x.detach().numpy(), [2, 3])

@@ -23,7 +23,10 @@ IN_DTYPE = {
     ("nn.functional.local_response_norm", "bfloat16"): "not on PyTorch's CPU",
     ("nn.functional.local_response_norm", "float16"): "not on PyTorch's CPU",
 }
-NO_GRADIENT_THERE = {"vander"}  # its backward overwrites what it needs
+NO_GRADIENT_THERE = {
+    "vander",  # its backward overwrites what it needs
+    "as_strided_scatter",  # 2.13 gives the elements that were overwritten the gradient of the rest
+}
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 HALF_BUILT = {"uint16", "uint32", "uint64"}  # PyTorch has the dtypes, but few ops for them
 

@@ -30,6 +30,7 @@ class Capture(Trace):
     _symbols: dict[int, Any] = field(default_factory=dict)  # by id of the real tensor
     _live: dict[Any, Any] = field(default_factory=dict)
     _now: dict[int, Any] = field(default_factory=dict)  # value -> what a write put in its place
+    _written: dict[int, int] = field(default_factory=dict)  # and back: a later write finds it
     _grads: dict[int, tuple[Any, Any]] = field(default_factory=dict)  # (tensor, .grad before)
 
     # ---- tensors ----
@@ -53,20 +54,21 @@ class Capture(Trace):
     def write(self, target: Any, source: Any) -> None:
         if self.dry:
             return
-        position = next((i for i, x in enumerate(self.inputs) if x._slot == target._slot), None)
+        slot = self._written.get(target._slot, target._slot)
+        position = next((i for i, x in enumerate(self.inputs) if x._slot == slot), None)
         if position is not None:
             self.mutated.add(position)
         if self.device.core.strided:
             self.copy_into(target, source)
         else:  # tensors there are whole: later reads see the new value
-            self._now[target._slot] = source
             if position is not None:
                 self.rebinds = [(p, s) for p, s in self.rebinds if p != position]
                 taken = any(source._slot == s._slot for _, s in self.rebinds)
                 if taken or any(source._slot == x._slot for x in self.inputs):
                     source = self.emit("copy", [source], [(source.shape, source.dtype)])[0]
-                    self._now[target._slot] = source
                 self.rebinds.append((position, source))
+            self._now[slot] = source
+            self._written[source._slot] = slot
 
     # ---- numbers and effects on the host, done again at every replay ----
 

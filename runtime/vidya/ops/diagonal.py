@@ -14,7 +14,7 @@ from .elementwise import (
 from .layout import cat
 from .rules import wrap_dim
 from .shape import movedim
-from .strided import _as_strided
+from .strided import as_strided_op
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -38,7 +38,7 @@ def diagonal(x: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor
     first = first.narrow(-2, max(-offset, 0), n).narrow(-1, max(offset, 0), n)
     if first.device.core.strided:
         strides = (*first.strides[:-2], first.strides[-2] + first.strides[-1])
-        return _as_strided(first, (*first.shape[:-2], n), strides, 0)
+        return as_strided_op(first, (*first.shape[:-2], n), strides, 0)
     index = arange(n, device=x.device).reshape((*(1,) * (x.ndim - 2), n, 1))
     return first.gather(-1, index.expand(*first.shape[:-1], 1)).squeeze(-1)
 

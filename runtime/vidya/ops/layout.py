@@ -241,9 +241,7 @@ def slice_write(x: Tensor, y: Tensor, start, step) -> Tensor:
 @slice_write.pullback(saves="")
 def _(ctx, x, y, start, step):
     def back(g):
-        hole = slice_write(
-            g, (g * 0)[tuple(slice(0, 1) for _ in g.shape)].expand(y.shape), start, step
-        )
+        hole = slice_write(g, g.new_full((), 0).expand(y.shape), start, step)
         return hole, slice_(g, start, y.shape, step)
 
     return back
@@ -255,6 +253,11 @@ def slice_write_(x: Tensor, y: Operand, start, step, size=None) -> Tensor:
     trace = tracing.current()
     y = cast_to(y, x.dtype)
     shape = tuple(y.shape if size is None else size)
+    if any(n > 1 and s == 0 for n, s in zip(x.shape, x.strides, strict=True)):
+        raise ValueError(
+            f"elements of this tensor {tuple(x.shape)} share memory, for it was expanded: it "
+            "cannot be written in place; use x.clone()"
+        )
     if is_scalar(y):
         y = kernel("fill", [y], shape, x.dtype)
     elif broadcast_shapes("slice_write_", y.shape, shape) != shape:

@@ -13,23 +13,26 @@ from ..schema import VIEW, op
 from .create import contiguous_strides
 from .index import index_select, zeros_like_meta
 from .layout import reshape
-from .rules import wrap_dim
+from .rules import cast_to, expand_to, kernel, wrap_dim
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-__all__ = ["as_strided", "unfold"]
+__all__ = ["as_strided", "as_strided_scatter", "unfold"]
 
 
 @op("as_strided", VIEW)
-def _as_strided(x: Tensor, size, stride, offset) -> Tensor:
+def as_strided_op(x: Tensor, size, stride, offset) -> Tensor:
     """x's memory seen with these sizes and strides (in elements), `offset` from x's first."""
     return tracing.current().view(x, size, stride, offset * x.dtype.itemsize)
 
 
-@_as_strided.pullback(saves="")
+@as_strided_op.pullback(saves="")
 def _(ctx, x, size, stride, offset):
     def back(g):
+        if x.is_contiguous() and _apart(size, stride):
+            zeros = zeros_like_meta(g, tuple(x.shape))
+            return as_strided_scatter_op(zeros, g, size, stride, offset)
         # Positions in x's own memory, summed where several elements were the same one.
         own, at = _places(x.shape, x.strides, 0), _places(size, stride, offset)
         first = min(int(own.min(initial=0)), int(at.min(initial=0)))  # strides may be negative
@@ -39,6 +42,39 @@ def _(ctx, x, size, stride, offset):
         return reshape(index_select(flat, 0, _tensor(own, g)), x.shape)
 
     return back
+
+
+@op("as_strided_scatter", fusable=False)
+def as_strided_scatter_op(x: Tensor, y: Tensor, size, stride, offset) -> Tensor:
+    """A copy of x in which what as_strided of it would show is y."""
+    if not tracing.current().device.core.strided:
+        flat, at = reshape(x, (x.numel(),)), _tensor(_places(size, stride, offset), x)
+        return reshape(flat.scatter(0, at, reshape(y, (y.numel(),))), x.shape)
+    out = kernel("copy", [x], x.shape, x.dtype)
+    trace = tracing.current()
+    view = trace.view(out, size, stride, offset * x.dtype.itemsize)
+    trace.copy_into(view, expand_to(cast_to(y, x.dtype), tuple(size)))
+    return out
+
+
+@as_strided_scatter_op.pullback(saves="")
+def _(ctx, x, y, size, stride, offset):
+    def back(g):
+        g = g.contiguous()
+        hole = as_strided_scatter_op(g, zeros_like_meta(g, tuple(size)), size, stride, offset)
+        return hole, as_strided(g, size, stride, offset)
+
+    return back
+
+
+def _apart(size: Sequence[int], stride: Sequence[int]) -> bool:
+    """Is every element seen once only? (False also where that is hard to tell.)"""
+    reach = 0
+    for s, n in sorted((abs(s), n) for n, s in zip(size, stride, strict=True) if n > 1):
+        if s <= reach:
+            return False
+        reach += s * (n - 1)
+    return True
 
 
 def _places(size: Sequence[int], stride: Sequence[int], offset: int) -> np.ndarray:
@@ -81,9 +117,25 @@ def as_strided(
             f"{span}"
         )
     if strided:
-        return _as_strided(x, size, stride, offset if 0 not in size else 0)
+        return as_strided_op(x, size, stride, offset if 0 not in size else 0)
     flat = reshape(x, (x.numel(),))
     return reshape(index_select(flat, 0, _tensor(_places(size, stride, offset), x)), size)
+
+
+def as_strided_scatter(
+    input: Tensor,
+    src: Tensor,
+    size: Sequence[int],
+    stride: Sequence[int],
+    storage_offset: int | None = None,
+) -> Tensor:
+    """A copy of input in which the elements that as_strided would show are those of src [size]."""
+    size, stride, offset = tuple(size), tuple(stride), storage_offset or 0
+    if src.shape != size:
+        raise ValueError(f"as_strided_scatter: src {tuple(src.shape)} must have the sizes {size}")
+    x = input.contiguous()
+    as_strided(x, size, stride, offset)  # for what it refuses
+    return as_strided_scatter_op(x, src, size, stride, offset)
 
 
 def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
@@ -102,4 +154,4 @@ def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:
     strided = x.device.core.strided
     strides = list(x.strides) if strided else contiguous_strides(x.shape)
     windows = (*strides[:axis], strides[axis] * step, *strides[axis + 1 :], strides[axis])
-    return _as_strided(x, shape, windows, 0) if strided else as_strided(x, shape, windows)
+    return as_strided_op(x, shape, windows, 0) if strided else as_strided(x, shape, windows)

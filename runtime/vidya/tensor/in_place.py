@@ -25,6 +25,7 @@ from ..ops import (
 )
 from ..ops import diagonal as _diagonal
 from ..ops import scatter as _scatter
+from ..rewrite import kept
 
 if TYPE_CHECKING:
     from . import Tensor
@@ -48,12 +49,11 @@ def _reshaped(name: str, function: Callable) -> Callable:
 
 def _in_place(name: str, function: Callable) -> Callable:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return _indexing.assign(name, self, function(self, *args, **kwargs))
+        before = kept(function, self, args, kwargs)
+        return _indexing.assign(name, self, function(before, *args, **kwargs))
 
     method.__name__ = name
-    method.__doc__ = (
-        f"{name.rstrip('_')}, written into this tensor. Only where nothing is recorded."
-    )
+    method.__doc__ = f"{name.rstrip('_')}, written into this tensor."
     return method
 
 
@@ -68,7 +68,7 @@ _TABLE: dict[Any, str] = {
         "bitwise_and bitwise_not bitwise_or bitwise_xor bitwise_left_shift "
         "bitwise_right_shift logical_not"
     ),
-    elementwise: "atan2 floor_divide fmod pow remainder",
+    elementwise: "add atan2 div floor_divide fmod mul pow remainder sub",
     compare: "eq ge gt le logical_and logical_or logical_xor lt ne",
     pointwise: (
         "absolute addcdiv addcmul clamp_max clamp_min clip copysign deg2rad divide fix float_power "
@@ -99,18 +99,6 @@ class InPlace:
 
     def zero_(self: Any) -> Tensor:
         return _indexing.write(self, 0)
-
-    def add_(self: Any, other: Any, alpha: float = 1) -> Tensor:
-        return _indexing.update("add_", self, other, lambda x, y: elementwise.add(x, y, alpha))
-
-    def sub_(self: Any, other: Any, alpha: float = 1) -> Tensor:
-        return _indexing.update("sub_", self, other, lambda x, y: elementwise.sub(x, y, alpha))
-
-    def mul_(self: Any, other: Any) -> Tensor:
-        return _indexing.update("mul_", self, other, elementwise.mul)
-
-    def div_(self: Any, other: Any) -> Tensor:
-        return _indexing.update("div_", self, other, elementwise.div)
 
     t_ = _reshaped("t_", shape.t)
     squeeze_ = _reshaped("squeeze_", shape.squeeze)

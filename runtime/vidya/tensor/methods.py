@@ -170,6 +170,7 @@ class Methods:
     diagonal_scatter, diagflat = _diagonal.diagonal_scatter, _diagonal.diagflat
     trace, tril, triu = _diagonal.trace, _diagonal.tril, _diagonal.triu
     as_strided, unfold = strided.as_strided, strided.unfold
+    as_strided_scatter = strided.as_strided_scatter
 
     def reshape_as(self: Any, other: Tensor) -> Tensor:
         return layout.reshape(self, other.shape)

@@ -220,3 +220,26 @@ row(
     C((3, 4), (2, 3), (0, 1)),
     fn=_contiguous_as_strided,
 )
+
+
+def _as_strided_scatter(x, y, size, stride, offset=0):
+    out = np.array(x)  # contiguous
+    bytes_ = tuple(s * out.itemsize for s in stride)
+    np.lib.stride_tricks.as_strided(out.reshape(-1)[offset:], size, bytes_)[...] = y
+    return out
+
+
+case(
+    "as_strided_scatter",
+    _as_strided_scatter,
+    lambda t: [
+        S(t(3, 4), t(3, 2), (3, 2), (4, 2)),
+        S(t(3, 4), t(2, 2), (2, 2), (1, 4), 3),
+        S(t(2, 3), t(), (), (), 4),
+    ],
+    types=ALL,
+    wrong=lambda t: [
+        Wrong(S(t(3, 4), t(2), (3,), (1,)), (ValueError, RuntimeError), "siz|shape"),
+        Wrong(S(t(3, 4), t(3), (3,), (9,)), (ValueError, RuntimeError), "stor|reach"),
+    ],
+)
