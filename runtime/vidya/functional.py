@@ -19,6 +19,12 @@ from .ops.adaptive import (
 )
 from .ops.attention import scaled_dot_product_attention as _attention
 from .ops.bag import embedding_bag
+from .ops.channels import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    local_response_norm,
+)
 from .ops.classify import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -89,12 +95,6 @@ from .ops.rope import rope_tables
 from .ops.rules import accumulation
 from .ops.smooth import logsigmoid, mish, softmin, softsign, tanhshrink
 from .ops.softmax import log_softmax, softmax
-from .ops.standardize import (
-    batch_norm,
-    group_norm,
-    instance_norm,
-    local_response_norm,
-)
 from .ops.unary import (
     tanh,
 )

@@ -77,6 +77,17 @@ constexpr int kReduceTypes = 15;
   X(7, int32_t) X(8, int64_t) X(11, float) X(12, double) X(13, complex64) X(14, complex128)
 /* clang-format on */
 
+/* Over one run of a channel. */
+template <class T>
+struct ChannelLoops {
+  double (*sum)(const T* x, int64_t n);
+  double (*squares_about)(const T* x, int64_t n, double mean);
+  double (*products_about)(const T* g, const T* x, int64_t n, double mean);
+  void (*normalized)(T* y, const T* x, int64_t n, double mean, double scale, double shift);
+  void (*normalized_backward)(T* dx, const T* g, const T* x, int64_t n, double mean, double scale,
+                              double slope, double shift);
+};
+
 struct AttentionLoops;
 struct QuantLoops;
 template <class E>
@@ -139,6 +150,8 @@ struct Simd {
                                 const float* w, int64_t n, double eps);
   void (*layer_norm_backward64)(double* dx, double* dw, double* db, const double* g,
                                 const double* x, const double* w, int64_t n, double eps);
+  ChannelLoops<float> channels32;
+  ChannelLoops<double> channels64;
   double (*log_sum_exp32)(const float* x, int64_t n);
   double (*log_sum_exp64)(const double* x, int64_t n);
   /* dx = g exp(x - lse); the one-hot part is the caller's. */

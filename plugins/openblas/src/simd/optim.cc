@@ -93,6 +93,7 @@ const Simd* VOB_NAME(VOB_ISA)() {
     VOB_ISA::fill_reduce(s);
     VOB_ISA::fill_rows(s);
     VOB_ISA::fill_norm(s);
+    VOB_ISA::fill_channels(s);
     VOB_ISA::fill_gemv(s);
     VOB_ISA::fill_few(s);
     VOB_ISA::fill_gemm(s);

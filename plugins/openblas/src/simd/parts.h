@@ -19,6 +19,7 @@ void fill_reduce_table(Simd&);
 void add_rows(double* acc, const float* x, int64_t n, int64_t rows, int64_t stride);
 void fill_rows(Simd&);
 void fill_norm(Simd&);
+void fill_channels(Simd&);
 void fill_gemv(Simd&);
 void fill_few(Simd&);
 void fill_gemm(Simd&);

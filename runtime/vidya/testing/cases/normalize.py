@@ -31,6 +31,9 @@ def _batch_norm(t):
     yield S(t(4, 3), None, None, t(3), t(3), True)
     yield S(t(2, 3, 4), None, None, None, None, True, eps=1e-3)
     yield S(t(3, 2, 2, 2), t(2), t.positive(2), t(2), t(2)).forward_only()
+    yield S(t(3, 2, 5, 7), None, None, t(2), t(2), True)  # channels of more than a few numbers
+    yield S(t(2, 2, 40), None, None, t(2), None, True)
+    yield S(t(2, 3, 17), None, None, None, t(3), True)
 
 
 case(
@@ -54,7 +57,14 @@ def group_norm(x, groups, weight=None, bias=None, eps=1e-5):
 case(
     F + "group_norm",
     group_norm,
-    lambda t: [S(t(2, 4, 3), 2, t(4), t(4)), S(t(2, 6), 3), S(t(2, 3, 2, 2), 1)],
+    lambda t: [
+        S(t(2, 4, 3), 2, t(4), t(4)),
+        S(t(2, 6), 3),
+        S(t(2, 3, 2, 2), 1),
+        S(t(2, 4, 5, 7), 2, t(4), t(4)),
+        S(t(2, 4, 20), 4),
+        S(t(1, 4, 33), 1),
+    ],
     scale=8,
     wrong=lambda t: [Wrong(S(t(2, 3), 2), ValueError, "groups")],
 )
@@ -67,7 +77,12 @@ def instance_norm(x, running_mean=None, running_var=None, weight=None, bias=None
 case(
     F + "instance_norm",
     instance_norm,
-    lambda t: [S(t(2, 3, 4)), S(t(2, 3, 2, 2), None, None, t(3), t(3))],
+    lambda t: [
+        S(t(2, 3, 4)),
+        S(t(2, 3, 2, 2), None, None, t(3), t(3)),
+        S(t(2, 3, 35)),
+        S(t(2, 3, 4, 5), None, None, t(3), t(3)),
+    ],
     scale=8,
 )
 

@@ -1,4 +1,4 @@
-"""Normalisation over any dims: what batch, group and instance norm share."""
+"""Batch, group and instance norm: channels normalised by their own statistics."""
 
 from __future__ import annotations
 
@@ -7,52 +7,100 @@ from typing import TYPE_CHECKING
 
 from ..engine.autograd import no_grad
 from ..schema import op
-from .rules import accumulation, cast_to, wrap_dims
+from .rules import accumulation, cast_to
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-@op("standardize")
-def standardize(x: Tensor, dims, eps=1e-5) -> tuple[Tensor, Tensor, Tensor]:
-    """(y, mean, var): y = (x - mean) / sqrt(var + eps) over `dims`, var without correction.
+@op("channel_norm")
+def channel_norm(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, groups=0, eps=1e-5
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(y, mean, var): y = (x - mean) / sqrt(var + eps) weight + bias, var without correction.
 
-    Statistics, in float32 or wider, keep the dims at size 1.
+    x [N, C, ...]; statistics of every channel over the batch [C], or of `groups` groups of channels
+    of each sample [N, groups], in float32 or wider. weight and bias [C].
     """
-    wide = cast_to(x, accumulation(x.dtype))
+    wide = _by_group(cast_to(x, accumulation(x.dtype)), groups)
+    dims = _others(wide, groups)
     mean = wide.mean(dims, True)
     centered = wide - mean
     var = (centered * centered).mean(dims, True)
-    return cast_to(centered * (var + eps).rsqrt(), x.dtype), mean, var
+    y = cast_to(centered * (var + eps).rsqrt(), x.dtype).reshape(x.shape)
+    shape = wide.shape[:2] if groups else wide.shape[1:2]
+    return _affine(y, weight, bias), mean.reshape(shape), var.reshape(shape)
 
 
-@standardize.pullback(saves="x out")
-def _(ctx, x, dims, eps):
-    y, mean, var = ctx.out
-    n = math.prod(x.shape[d] for d in wrap_dims("standardize", dims, x.ndim))
+def _by_group(x: Tensor, groups: int) -> Tensor:
+    """[N, groups, the rest] if there are groups, else x itself."""
+    if not groups:
+        return x
+    return x.reshape(x.shape[0], groups, x.numel() // max(x.shape[0] * groups, 1))
+
+
+def _others(x: Tensor, groups: int) -> tuple[int, ...]:
+    """The dims over which statistics are taken, of _by_group(x)."""
+    return (2,) if groups else (0, *range(2, x.ndim))
+
+
+def _beside(stats: Tensor, x: Tensor, groups: int) -> Tensor:
+    """Statistics shaped to broadcast against _by_group(x)."""
+    return stats.unsqueeze(-1) if groups else stats.reshape(1, -1, *(1,) * (x.ndim - 2))
+
+
+@channel_norm.pullback(saves="x weight out")
+def _(ctx, x, weight, bias, groups, eps):
+    _, mean, var = ctx.out
+    parts = _by_group(x, groups)
+    n = math.prod(parts.shape[d] for d in _others(parts, groups))
 
     def back(g, g_mean, g_var):
-        dx = None
+        dx = dw = db = None
         if g is not None:
-            dx = standardize_backward(g, y, var, dims, eps)
+            if weight is None:
+                dx = channel_norm_backward(g, x, mean, var, weight, groups, eps)
+            else:
+                dx, dw, db = channel_norm_backward(g, x, mean, var, weight, groups, eps)
+            if weight is None and bias is not None:
+                db = g.sum((0, *range(2, g.ndim)))
+        part = None
         if g_mean is not None:
-            part = (g_mean * (1.0 / n)).expand(x.shape)
-            dx = part if dx is None else dx + part
+            part = (_beside(g_mean, parts, groups) * (1.0 / n)).expand(parts.shape)
         if g_var is not None:
-            part = g_var * (x - mean) * (2.0 / n)
+            away = (parts - _beside(mean, parts, groups)) * (2.0 / n)
+            away = _beside(g_var, parts, groups) * away
+            part = away if part is None else part + away
+        if part is not None:
+            part = part.reshape(x.shape)
             dx = part if dx is None else dx + part
-        return dx
+        return dx, dw, None if bias is None else db
 
     return back
 
 
-@op("standardize_backward")
-def standardize_backward(g: Tensor, y: Tensor, var: Tensor, dims, eps=1e-5) -> Tensor:
-    """(g - mean(g) - y mean(g y)) / sqrt(var + eps), from the result y."""
-    wide = accumulation(y.dtype)
-    gw, yw = cast_to(g, wide), cast_to(y, wide)
-    inner = gw - gw.mean(dims, True) - yw * (gw * yw).mean(dims, True)
-    return cast_to(inner * (var + eps).rsqrt(), y.dtype)
+@op("channel_norm_backward")
+def channel_norm_backward(
+    g: Tensor, x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, groups=0, eps=1e-5
+) -> Tensor | tuple[Tensor, Tensor, Tensor]:
+    """dx, and with a weight (dx, dweight, dbias).
+
+    dx = (h - mean(h) - y mean(h y)) / sqrt(var + eps) with h = g weight, y = x normalised.
+    """
+    wide = accumulation(x.dtype)
+    gw = cast_to(g, wide)
+    parts = _by_group(cast_to(x, wide), groups)
+    dims = _others(parts, groups)
+    spread = (_beside(var, parts, groups) + eps).rsqrt()
+    y = (parts - _beside(mean, parts, groups)) * spread
+    h = _by_group(_affine(gw, weight, None), groups)
+    inner = h - h.mean(dims, True) - y * (h * y).mean(dims, True)
+    dx = cast_to((inner * spread).reshape(x.shape), x.dtype)
+    if weight is None:
+        return dx
+    over = (0, *range(2, x.ndim))
+    dw, db = (gw * y.reshape(x.shape)).sum(over), gw.sum(over)
+    return dx, cast_to(dw, weight.dtype), cast_to(db, weight.dtype)
 
 
 def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
@@ -102,17 +150,17 @@ def batch_norm(
         wide = input.to(accumulation(input.dtype))
         y = ((wide - running_mean.reshape(shape)) * scale).to(input.dtype)
         return _affine(y, weight, bias)
-    dims = (0, *range(2, input.ndim))
     n = input.numel() // max(input.shape[1], 1)
     if n < 2:
         raise ValueError(
             f"batch_norm: training needs more than one value per channel, got {tuple(input.shape)}"
         )
-    y, mean, var = standardize(input, dims, float(eps))
-    with no_grad():
-        _move(running_mean, mean, momentum)
-        _move(running_var, var * (n / (n - 1)), momentum)
-    return _affine(y, weight, bias)
+    y, mean, var = channel_norm(input, weight, bias, 0, float(eps))
+    if running_mean is not None or running_var is not None:
+        with no_grad():
+            _move(running_mean, mean, momentum)
+            _move(running_var, var * (n / (n - 1)), momentum)
+    return y
 
 
 def _move(running: Tensor | None, value: Tensor, momentum: float) -> None:
@@ -146,11 +194,12 @@ def instance_norm(
         raise ValueError(
             f"instance_norm: needs more than one value per channel, got {tuple(input.shape)}"
         )
-    y, mean, var = standardize(input, tuple(range(2, input.ndim)), float(eps))
-    with no_grad():
-        _move(running_mean, mean.mean(0), momentum)
-        _move(running_var, var.mean(0) * (n / (n - 1)), momentum)
-    return _affine(y, weight, bias)
+    y, mean, var = channel_norm(input, weight, bias, input.shape[1], float(eps))
+    if running_mean is not None or running_var is not None:
+        with no_grad():
+            _move(running_mean, mean.mean(0), momentum)
+            _move(running_var, var.mean(0) * (n / (n - 1)), momentum)
+    return y
 
 
 def group_norm(
@@ -167,11 +216,7 @@ def group_norm(
             f"group_norm: {input.shape[1]} channels of {tuple(input.shape)} do not make "
             f"{num_groups} groups"
         )
-    grouped = input.reshape(
-        input.shape[0], num_groups, input.numel() // max(input.shape[0] * num_groups, 1)
-    )
-    y, _, _ = standardize(grouped, (2,), float(eps))
-    return _affine(y.reshape(input.shape), weight, bias)
+    return channel_norm(input, weight, bias, num_groups, float(eps))[0]
 
 
 def local_response_norm(
