@@ -77,6 +77,15 @@ constexpr int kReduceTypes = 15;
   X(7, int32_t) X(8, int64_t) X(11, float) X(12, double) X(13, complex64) X(14, complex128)
 /* clang-format on */
 
+/* Down `width` neighbouring columns of `rows` rows, `stride` apart in all operands. */
+template <class T>
+struct ColumnLoops {
+  using One = void (*)(T* y, const T* x, int64_t rows, int64_t width, int64_t stride);
+  using Two = void (*)(T* dx, const T* g, const T* y, int64_t rows, int64_t width, int64_t stride);
+  One softmax, log_softmax;
+  Two softmax_backward, log_softmax_backward;
+};
+
 /* Over one run of a channel. */
 template <class T>
 struct ChannelLoops {
@@ -150,6 +159,8 @@ struct Simd {
                                 const float* w, int64_t n, double eps);
   void (*layer_norm_backward64)(double* dx, double* dw, double* db, const double* g,
                                 const double* x, const double* w, int64_t n, double eps);
+  ColumnLoops<float> columns32;
+  ColumnLoops<double> columns64;
   ChannelLoops<float> channels32;
   ChannelLoops<double> channels64;
   double (*log_sum_exp32)(const float* x, int64_t n);

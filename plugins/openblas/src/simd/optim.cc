@@ -92,6 +92,7 @@ const Simd* VOB_NAME(VOB_ISA)() {
     VOB_ISA::fill_convert(s);
     VOB_ISA::fill_reduce(s);
     VOB_ISA::fill_rows(s);
+    VOB_ISA::fill_columns(s);
     VOB_ISA::fill_norm(s);
     VOB_ISA::fill_channels(s);
     VOB_ISA::fill_gemv(s);

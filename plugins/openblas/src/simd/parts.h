@@ -18,6 +18,7 @@ void fill_reduce_table(Simd&);
 /* acc[j] += the sum of `rows` rows' element j; rows are `stride` elements apart. */
 void add_rows(double* acc, const float* x, int64_t n, int64_t rows, int64_t stride);
 void fill_rows(Simd&);
+void fill_columns(Simd&);
 void fill_norm(Simd&);
 void fill_channels(Simd&);
 void fill_gemv(Simd&);

@@ -62,10 +62,17 @@ def _softmax(t):
     yield S(t(2, 3, 4), 1)
     yield S(t(5), 0)
     yield S(t(0, 3), 1)
+    yield S(t(11, 17), 0)  # many columns side by side
+    yield S(t(2, 9, 4, 5), 1)
+    yield S(np.concatenate([t(9, 600, low=-20, high=20), t(1, 600) - t.dtype.np.type(90)]), 0)
     yield S(t.of([[1e4, -1e4, 0, 1e4], [-1e4, -1e4, -1e4, 0]]), 1).forward_only()
     if t.is_float:
         yield S(t.of([[0, -np.inf, 1], [-np.inf, 2, -np.inf]]), 1).forward_only()
         yield S(t.of([[-np.inf, -np.inf], [np.inf, 0], [np.nan, 0]]), 1).forward_only()
+        columns = np.array(t(10, 24))
+        columns[:, 3], columns[4, 5], columns[:9, 6] = -np.inf, np.nan, -np.inf
+        columns[2, 7], columns[9, 8], columns[0, 9], columns[9, 10] = np.inf, np.nan, 1e4, -1e4
+        yield S(columns, 0).forward_only()
 
 
 case("softmax", softmax, _softmax, bench=lambda t: [S(t(4096, 1024), -1)])
