@@ -313,7 +313,17 @@ PyObject* m_set_results(PyObject* self, PyObject* type) {
   Py_RETURN_NONE;
 }
 
-PyMethodDef kMethods[] = {{"set_gradient", m_set_gradient, METH_VARARGS, nullptr},
+// Copies and pickles are the op itself, by its name.
+PyObject* m_reduce(PyObject* self, PyObject*) {
+  return guarded<PyObject*>(nullptr, [&] {
+    Ref module(checked(PyImport_ImportModule("vidya.schema")));
+    Ref function(checked(PyObject_GetAttrString(module.get(), "op_named")));
+    return checked(Py_BuildValue("O(O)", function.get(), reinterpret_cast<OpObject*>(self)->name));
+  });
+}
+
+PyMethodDef kMethods[] = {{"__reduce__", m_reduce, METH_NOARGS, nullptr},
+                          {"set_gradient", m_set_gradient, METH_VARARGS, nullptr},
                           {"set_inplace", m_set_inplace, METH_NOARGS, nullptr},
                           {"set_results", m_set_results, METH_O, nullptr},
                           {"set_autocast", m_set_autocast, METH_NOARGS, nullptr},

@@ -107,16 +107,19 @@ from .ops.create import arange, eye, linspace, logspace  # noqa: E402
 from .ops.diagonal import *  # noqa: E402, F403
 from .ops.einsum import *  # noqa: E402, F403
 from .ops.elementwise import *  # noqa: E402, F403
+from .ops.gradients import *  # noqa: E402, F403
 from .ops.index import *  # noqa: E402, F403
 from .ops.inquiry import *  # noqa: E402, F403
 from .ops.layout import *  # noqa: E402, F403
 from .ops.linalg import matmul  # noqa: E402
 from .ops.magnitude import dist, norm  # noqa: E402
 from .ops.nextafter import nextafter  # noqa: E402
+from .ops.pairs import *  # noqa: E402, F403
 from .ops.parts import *  # noqa: E402, F403
 from .ops.pointwise import *  # noqa: E402, F403
 from .ops.products import *  # noqa: E402, F403
 from .ops.rectifiers import celu, hardshrink, prelu, selu, threshold  # noqa: E402
+from .ops.recurrent import *  # noqa: E402, F403
 from .ops.reduce import all_ as all  # noqa: E402
 from .ops.reduce import amax, amin, argmax, argmin, logsumexp, mean, prod, sum  # noqa: E402
 from .ops.reduce import any_ as any  # noqa: E402
@@ -164,6 +167,7 @@ from .functional import (  # noqa: E402, isort: skip
     alpha_dropout,
     avg_pool1d,
     batch_norm,
+    celu_,
     conv1d,
     conv2d,
     conv3d,
@@ -171,6 +175,7 @@ from .functional import (  # noqa: E402, isort: skip
     conv_transpose2d,
     conv_transpose3d,
     cosine_similarity,
+    ctc_loss,
     dropout,
     group_norm,
     instance_norm,
@@ -183,6 +188,9 @@ from .functional import (  # noqa: E402, isort: skip
     pixel_unshuffle,
     rms_norm,
     rrelu,
+    rrelu_,
+    selu_,
+    threshold_,
 )
 from .matrices import (  # noqa: E402, isort: skip
     cholesky,

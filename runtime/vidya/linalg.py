@@ -15,6 +15,7 @@ from .ops import solve as _solve
 from .ops.elementwise import (
     where,
 )
+from .ops.gradients import matrix_exp
 from .ops.layout import conj
 from .ops.linalg import matmul
 from .ops.magnitude import matrix_norm, vector_norm
@@ -25,8 +26,8 @@ from .tensor import Tensor
 
 __all__ = [
     "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "lstsq",
-    "matmul", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr",
-    "slogdet", "solve", "solve_triangular", "svd", "svdvals", "vecdot", "vector_norm",
+    "matmul", "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm",
+    "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd", "svdvals", "vecdot", "vector_norm",
 ]  # fmt: skip
 
 

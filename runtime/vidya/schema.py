@@ -101,6 +101,11 @@ class OpDef:
         return f"<OpDef {self.name} ({self.kind})>"
 
 
+def op_named(name: str) -> Any:
+    """The callable of a registered op."""
+    return REGISTRY[name].op
+
+
 def op(
     name: str,
     kind: str = COMPOSITE,

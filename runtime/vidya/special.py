@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from .arguments import explain
+from .ops.inquiry import mvlgamma
 from .ops.reduce import logsumexp
 from .ops.softmax import log_softmax, softmax
 from .ops.special import (
     digamma,
+    entr,
     erfinv,
     expit,
     i0,
     i1,
     lgamma,
     logit,
+    ndtr,
     polygamma,
     sinc,
     xlogy,
@@ -25,11 +28,12 @@ from .ops.unary import (
     log1p,
 )
 
-gammaln, psi = lgamma, digamma
+gammaln, psi, multigammaln = lgamma, digamma, mvlgamma
 
 __all__ = [
-    "digamma", "erf", "erfc", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0", "i1", "log1p",
-    "log_softmax", "logit", "logsumexp", "polygamma", "psi", "sinc", "softmax", "xlogy",
+    "digamma", "entr", "erf", "erfc", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0", "i1",
+    "log1p", "log_softmax", "logit", "logsumexp", "multigammaln", "ndtr", "polygamma", "psi",
+    "sinc", "softmax", "xlogy",
 ]  # fmt: skip
 
 explain(globals(), __all__, out=True)

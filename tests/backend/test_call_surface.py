@@ -171,3 +171,12 @@ def test_named_results_have_gradients(x):
 def test_round_to_decimals(x):
     same((x / 3).round(decimals=1), vidya.tensor(np.round((x / 3).numpy() * 10) / np.float32(10)))
     same((x * 100).round(decimals=-2), x * 100)
+
+
+def test_ops_are_copied_and_pickled_as_what_they_are():
+    import copy
+    import pickle
+
+    for function in (vidya.relu, vidya.add, F.gelu, vidya.any):
+        assert copy.deepcopy(function) is function
+        assert pickle.loads(pickle.dumps(function)) is function

@@ -14,6 +14,7 @@ ROWS = {
     "cache_write_": "cache_write",
     "cast": "to_float32",
     "channel_norm": "nn.functional.group_norm",
+    "ctc_rows": "ctc_loss",
     "cholesky": "linalg_cholesky",
     "col2im": "nn.functional.fold",
     "complex_view": "view_as_complex",

@@ -54,6 +54,37 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={bias}"
 
 
+class Bilinear(Module):
+    """y[o] = x1 weight[o] x2 + bias[o].  x1 [..., I], x2 [..., J] -> [..., O]; weight: [O, I, J].
+
+    weight and bias start uniform in +-1/sqrt(I).
+    """
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.in1_features, self.in2_features = in1_features, in2_features
+        self.out_features, place = out_features, {"device": device, "dtype": dtype}
+        self.weight = Parameter(empty(out_features, in1_features, in2_features, **place))
+        self.register_parameter("bias", Parameter(empty(out_features, **place)) if bias else None)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -(in1_features**-0.5), in1_features**-0.5)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        return F.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        sizes = f"in1_features={self.in1_features}, in2_features={self.in2_features}"
+        return f"{sizes}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
 class Embedding(Module):
     """Rows of a table.  index: integer [...] -> [..., embedding_dim].
 

@@ -101,5 +101,33 @@ def _identity(x: Tensor) -> Tensor:
     return x
 
 
+def _unflatten(x: Tensor, dim: int, unflattened_size: Any) -> Tensor:
+    """One dim as several."""
+    return x.unflatten(dim, unflattened_size)
+
+
+def _softmax2d(x: Tensor) -> Tensor:
+    """The softmax over the channels of [N, C, H, W] or [C, H, W]."""
+    return F.softmax(x, -3)
+
+
+def _nearest2d(x: Tensor, size: Any, scale_factor: Any) -> Tensor:
+    """interpolate, mode "nearest"."""
+    return F.interpolate(x, size, scale_factor, "nearest")
+
+
+def _bilinear2d(x: Tensor, size: Any, scale_factor: Any) -> Tensor:
+    """interpolate, mode "bilinear", align_corners=True."""
+    return F.interpolate(x, size, scale_factor, "bilinear", True)
+
+
+Unflatten = layer("Unflatten", _unflatten, dim=..., unflattened_size=...)
+Softmax2d = layer("Softmax2d", _softmax2d)
+UpsamplingNearest2d = layer("UpsamplingNearest2d", _nearest2d, size=None, scale_factor=None)
+UpsamplingBilinear2d = layer("UpsamplingBilinear2d", _bilinear2d, size=None, scale_factor=None)
+ChannelShuffle = layer("ChannelShuffle", F.channel_shuffle, groups=...)
+LocalResponseNorm = layer(
+    "LocalResponseNorm", F.local_response_norm, size=..., alpha=1e-4, beta=0.75, k=1.0
+)
 Flatten = layer("Flatten", _flatten, start_dim=1, end_dim=-1)
 Identity = layer("Identity", _identity)

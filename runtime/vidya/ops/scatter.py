@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = [
-    "argwhere", "index_copy", "index_fill", "index_put", "masked_scatter", "masked_select",
+    "argwhere", "index_copy", "index_fill", "index_put", "index_reduce", "masked_scatter",
+    "masked_select",
     "nonzero", "put", "scatter", "scatter_reduce", "select_scatter", "slice_scatter", "take",
     "take_along_dim", "where",
 ]  # fmt: skip
@@ -100,6 +101,33 @@ def scatter_reduce(
     if reduce == "prod":
         return _scatter_prod(x, dim, index, src, include_self)
     return _scatter_extreme(x, dim, index, src, reduce, include_self)
+
+
+def index_reduce(
+    x: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """Slices of source combined with those of x that the 1-D index names along `dim`.
+
+    By "prod", "mean", "amax" or "amin"; without include_self what x holds there does not count.
+    """
+    if reduce not in ("prod", "mean", "amax", "amin"):
+        raise ValueError(
+            f'index_reduce: reduce must be "prod", "mean", "amax" or "amin", not {reduce!r}'
+        )
+    if x.ndim == 0:
+        whole = index_reduce(
+            reshape(x, (1,)), 0, index, reshape(source, (-1,)), reduce, include_self=include_self
+        )
+        return reshape(whole, ())
+    axis = wrap_dim("index_reduce", dim, x.ndim)
+    shape = (*x.shape[:axis], index.numel(), *x.shape[axis + 1 :])
+    if index.ndim > 1 or source.shape != shape:
+        raise ValueError(
+            f"index_reduce: source {tuple(source.shape)} must be {shape}: x {tuple(x.shape)} with "
+            f"as many slices along dim {dim} as index {tuple(index.shape)} names"
+        )
+    at = reshape(index, tuple(-1 if d == axis else 1 for d in range(x.ndim))).expand(shape)
+    return scatter_reduce(x, axis, at, source, reduce, include_self=include_self)
 
 
 @op("scatter_extreme", fusable=False)

@@ -20,7 +20,7 @@ from .elementwise import (
     where,
 )
 from .rules import Operand, accumulation, as_floating, promote
-from .unary import abs, clamp, erf, isnan, log, round
+from .unary import abs, clamp, erf, erfc, isnan, log, round
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -137,6 +137,31 @@ def _(ctx, x, y):
         return gx, gy
 
     return back
+
+
+@op("entr")
+def entr(x: Tensor) -> Tensor:
+    """-x log(x), 0 at 0, and -inf below."""
+    given, x = x, _floating("entr", x)
+    value = where(x > 0, -x * log(where(x > 0, x, 1.0)), where(x < 0, -math.inf, 0.0 * x))
+    return _narrowed(value, given)
+
+
+@entr.pullback
+def _(ctx, x):
+    return lambda g: -g * (log(x) + 1)
+
+
+@op("ndtr")
+def ndtr(x: Tensor) -> Tensor:
+    """The standard normal distribution's function: the area below x."""
+    given, x = x, _floating("ndtr", x)
+    return _narrowed(0.5 * erfc(-x * math.sqrt(0.5)), given)
+
+
+@ndtr.pullback
+def _(ctx, x):
+    return lambda g: g * (x * x * -0.5).exp() * (1 / math.sqrt(2 * math.pi))
 
 
 # ---- the inverse of erf ----

@@ -47,9 +47,6 @@ def _(ctx, x, size, stride, offset):
 @op("as_strided_scatter", fusable=False)
 def as_strided_scatter_op(x: Tensor, y: Tensor, size, stride, offset) -> Tensor:
     """A copy of x in which what as_strided of it would show is y."""
-    if not tracing.current().device.core.strided:
-        flat, at = reshape(x, (x.numel(),)), _tensor(_places(size, stride, offset), x)
-        return reshape(flat.scatter(0, at, reshape(y, (y.numel(),))), x.shape)
     out = kernel("copy", [x], x.shape, x.dtype)
     trace = tracing.current()
     view = trace.view(out, size, stride, offset * x.dtype.itemsize)
@@ -135,7 +132,11 @@ def as_strided_scatter(
         raise ValueError(f"as_strided_scatter: src {tuple(src.shape)} must have the sizes {size}")
     x = input.contiguous()
     as_strided(x, size, stride, offset)  # for what it refuses
-    return as_strided_scatter_op(x, src, size, stride, offset)
+    if x.device.core.strided:
+        return as_strided_scatter_op(x, src, size, stride, offset)
+    at = _tensor(_places(size, stride, offset), x)
+    flat = reshape(x, (x.numel(),)).scatter(0, at, reshape(src, (src.numel(),)).to(x.dtype))
+    return reshape(flat, x.shape)
 
 
 def unfold(x: Tensor, dimension: int, size: int, step: int) -> Tensor:

@@ -80,7 +80,9 @@ _TABLE: dict[Any, str] = {
     scan: "cumprod cumsum",
     _diagonal: "tril triu",
     index: "index_add masked_fill scatter_add",
-    _scatter: "index_copy index_fill index_put masked_scatter put scatter scatter_reduce",
+    _scatter: (
+        "index_copy index_fill index_put index_reduce masked_scatter put scatter scatter_reduce"
+    ),
     products: "addbmm addmm addmv addr baddbmm",
 }
 

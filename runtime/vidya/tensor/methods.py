@@ -14,6 +14,7 @@ from ..ops import (
     compare,
     complex,
     elementwise,
+    gradients,
     index,
     inquiry,
     layout,
@@ -189,6 +190,7 @@ class Methods:
     scatter, scatter_add = _scatter.scatter, index.scatter_add
     scatter_reduce, index_add = _scatter.scatter_reduce, index.index_add
     put, index_put, index_copy = _scatter.put, _scatter.index_put, _scatter.index_copy
+    index_reduce, matrix_exp = _scatter.index_reduce, gradients.matrix_exp
     index_fill, masked_fill = _scatter.index_fill, index.masked_fill
     masked_scatter, select_scatter = _scatter.masked_scatter, _scatter.select_scatter
     slice_scatter = _scatter.slice_scatter
