@@ -16,6 +16,7 @@ struct Activation {
 };
 
 const Activation kActivations[] = {
+    {"frac", k_e_frac, 1, nullptr, 0, 1},
     {"clamp", k_e_clamp, 3, nullptr, 0, 1},
     {"lerp", k_e_lerp, 3, nullptr, 0, 1},
     {"leaky_relu", k_e_leaky_relu, 1, "negative_slope", 0.01, 1},

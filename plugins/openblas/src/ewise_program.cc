@@ -41,6 +41,7 @@ int operands(int op) {
     case k_e_not:
     case k_e_round_bf16:
     case k_e_round_f16:
+    case k_e_frac:
     case k_e_hardswish:
     case k_e_softplus:
       return 1;

@@ -31,7 +31,7 @@ using Loop = void (*)(void* out, const void* const* in, int64_t n);
   X(round_bf16) X(round_f16)
 /* Instructions that are kernels too.  In simd/activations.cc. */
 #define VOB_ACTIVATION_OPS(X)                                                              \
-  X(clamp) X(lerp) X(leaky_relu) X(leaky_relu_backward) X(hardswish) X(hardswish_backward) \
+  X(frac) X(clamp) X(lerp) X(leaky_relu) X(leaky_relu_backward) X(hardswish) X(hardswish_backward) \
   X(softplus) X(softplus_backward)
 #define VOB_EWISE_OPS(X) VOB_PROGRAM_OPS(X) VOB_ACTIVATION_OPS(X)
 /* clang-format on */

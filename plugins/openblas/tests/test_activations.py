@@ -24,6 +24,7 @@ def sigmoid(x):
 
 # name -> (tensors, its meaning in float64)
 KERNELS = {
+    "frac": (1, lambda x: x - np.trunc(x)),
     "clamp": (3, clamp),
     "lerp": (3, lerp),
     "hardswish": (1, lambda x: x * np.clip(x + 3, 0, 6) / 6),

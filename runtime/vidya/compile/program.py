@@ -15,7 +15,8 @@ SIMPLE = {
     "neg", "abs", "sign", "floor", "ceil", "round", "trunc", "sqrt", "rsqrt", "reciprocal",
     "square", "exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "erf", "sigmoid", "relu",
     "silu", "add", "sub", "mul", "div", "pow", "maximum", "minimum", "eq", "ne", "lt", "le", "gt",
-    "ge", "where", "lerp", "hardswish", "hardswish_backward", "softplus", "softplus_backward",
+    "ge", "where", "frac", "lerp", "hardswish", "hardswish_backward", "softplus",
+    "softplus_backward",
 }  # fmt: skip
 
 

@@ -22,6 +22,9 @@ namespace {
     }                                                          \
   }
 
+inline float trunc_of(float x) { return __builtin_truncf(x); }
+inline double trunc_of(double x) { return __builtin_trunc(x); }
+
 /* NaN in any operand is the result, as with maximum and minimum. */
 template <class T>
 inline T clamp(T x, T low, T high) {
@@ -44,23 +47,13 @@ inline T lerp(T a, T b, T w) {
   return near ? a + w * away : b - away * (T(1) - w);
 }
 
-/* log(1 + t) for t in [0, 1]: 2 atanh(t / (2 + t)). */
-inline float log1p_unit(float t) {
-  float s = t / (2.f + t), z = s * s;
-  float p = 0.28024262f;
-  p = p * z + 0.27999179f;
-  p = p * z + 0.40021697f;
-  p = p * z + 0.66666413f;
-  return p * z * s + 2.f * s;
-}
-inline double log1p_unit(double t) { return __builtin_log1p(t); }
 template <class T>
 inline T magnitude(T x) {
   return x < T(0) ? -x : x;
 }
 template <class T>
 inline T softplus(T x) {
-  T y = (x > T(0) ? x : T(0)) + log1p_unit(m::exp(-magnitude(x)));
+  T y = (x > T(0) ? x : T(0)) + m::log1p_unit(m::exp(-magnitude(x)));
   const bool same = (x > T(20)) | (x != x);
   return same ? x : y;
 }
@@ -70,6 +63,7 @@ inline T softplus_slope(T x) {
   return x > T(20) ? T(1) : y;
 }
 
+LOOP(frac, a - trunc_of(a))
 LOOP(clamp, clamp(a, b, c))
 LOOP(lerp, lerp(a, b, c))
 LOOP(leaky_relu, a > T(0) ? a : a * b)

@@ -171,6 +171,16 @@ static inline float log1p(float x) {
   return x == 0.f ? x : y;
 }
 
+/* log(1 + t) for t in [0, 1]: 2 atanh(t / (2 + t)). */
+static inline float log1p_unit(float t) {
+  float s = t / (2.f + t), z = s * s;
+  float p = 0.28024262f;
+  p = p * z + 0.27999179f;
+  p = p * z + 0.40021697f;
+  p = p * z + 0.66666413f;
+  return p * z * s + 2.f * s;
+}
+
 static inline float tanh(float x) {
   float a = x < 0.f ? -x : x;
   a = a > 10.f ? 10.f : a;
@@ -261,6 +271,7 @@ static inline double log(double x) { return __builtin_log(x); }
 static inline double log2(double x) { return __builtin_log2(x); }
 static inline double log10(double x) { return __builtin_log10(x); }
 static inline double log1p(double x) { return __builtin_log1p(x); }
+static inline double log1p_unit(double t) { return __builtin_log1p(t); }
 static inline double tanh(double x) { return __builtin_tanh(x); }
 static inline double erf(double x) { return __builtin_erf(x); }
 

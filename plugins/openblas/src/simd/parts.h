@@ -9,6 +9,8 @@ namespace VOB_ISA {
 
 void fill_elementwise(Simd&);
 void fill_smooth(Simd&);
+void fill_special(Simd&);
+void fill_pairs(Simd&);
 void fill_ewise(Simd&);
 void fill_activations(Simd&);
 void fill_rope(Simd&);
