@@ -2,8 +2,15 @@
 
 import pytest
 import vidya
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["vidya.testing.plugin"]
+
+# how long an example takes says how busy the machine is
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     rows, axes, order = _flat_index(view, fancy)
     moved = view.permute(order)
     n = len(axes)
-    flat = moved.reshape(math.prod(moved.shape[:n]), -1)
+    flat = moved.reshape(math.prod(moved.shape[:n]), math.prod(moved.shape[n:]))
     lead, rest = fancy[axes[0]].shape if n == 1 else _lead(fancy), moved.shape[n:]
     if _adjacent(axes) and axes[0] > 0:  # the indexed dims stay where they were
         spread = value.expand(*rest[: axes[0]], *lead, *rest[axes[0] :])
@@ -62,7 +62,7 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
         spread = spread.permute([*at, *(d for d in dims if d not in at)])
     else:
         spread = value.expand(*lead, *rest)
-    source = spread.reshape(-1, flat.shape[1])
+    source = spread.reshape(rows.numel(), flat.shape[1])
     where = rows.reshape(-1, 1).expand(source.shape)
     new = flat.scatter(0, where, source).reshape(moved.shape)
     back = sorted(range(len(order)), key=order.__getitem__)

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import vidya
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from vidya.compile.pipeline import PASSES
 
@@ -83,7 +83,7 @@ def _step(kind, x, y, k):
 CHOICES = [None, (), *((name,) for name in PASSES), ("common_subexpressions", "in_place")]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(programs(), st.integers(0, 2**16))
 def test_random_graphs(device, program, seed):
     rng = np.random.default_rng(seed)

@@ -133,3 +133,15 @@ def test_tile_counts_its_bytes_and_finds_a_tensor_freed_twice(tile):
     assert tile.live_bytes == 0
     with pytest.raises(RuntimeError, match="twice"):
         tile.free(x.buffer)
+
+
+def test_strict_frees_without_the_errors_of_what_waits(strict):
+    def fails():
+        raise IndexError("of an earlier call")
+
+    memory = [strict.alloc(4) for _ in range(600)]
+    strict._later(fails)
+    for m in memory:  # more than the queue holds
+        strict.free(m)
+    with pytest.raises(IndexError, match="earlier"):
+        strict.sync()

@@ -9,6 +9,7 @@ from ..schema import op
 from .create import count_like
 from .elementwise import (
     minimum,
+    where,
 )
 from .pool import batched, max_unpool
 from .reduce import argmax
@@ -25,6 +26,11 @@ def _bounds(x: Tensor, size: int, out: int) -> tuple[Tensor, Tensor]:
     return start, end
 
 
+def _longest(size: int, out: int) -> int:
+    """The length of the longest window: they start at multiples of gcd / out into an element."""
+    return -(-(out - math.gcd(size, out) + size) // out) if out else 1
+
+
 @op("adaptive_avg_pool")
 def adaptive_avg_pool(x: Tensor, sizes) -> Tensor:
     """The mean of each window over the last len(sizes) dims. x [N, C, *S] -> [N, C, *sizes]."""
@@ -38,10 +44,15 @@ def adaptive_avg_pool(x: Tensor, sizes) -> Tensor:
             cut = y.reshape((*y.shape[:axis], out, size // out, *y.shape[axis + 1 :]))
             y = cut.mean(axis + 1)
             continue
-        start, end = _bounds(x, size, out)
-        at = count_like(x, size).reshape((size, 1))
-        share = cast_to((at >= start) & (at < end), y.dtype) / cast_to(end - start, y.dtype)
-        y = (y.movedim(axis, -1) @ share).movedim(-1, axis)
+        start, end = (t.reshape((out, 1)) for t in _bounds(x, size, out))
+        most = _longest(size, out)
+        at = start + count_like(x, most).reshape((1, most))
+        picked = y.index_select(axis, minimum(at, end - 1).reshape((-1,)))
+        cut = picked.reshape((*picked.shape[:axis], out, most, *picked.shape[axis + 1 :]))
+        tail = (1,) * (y.ndim - 1 - axis)
+        inside = (at < end).reshape((out, most, *tail))  # not as a factor: NaN must not spread
+        y = where(inside, cut, 0.0).sum(axis + 1)
+        y = y / cast_to(end - start, y.dtype).reshape((out, *tail))
     assert n
     return cast_to(y, x.dtype)
 
@@ -54,8 +65,7 @@ def adaptive_max_pool(x: Tensor, sizes) -> tuple[Tensor, Tensor]:
     longest, places, y = [], [], x
     for d, (size, out) in enumerate(zip(spatial, sizes, strict=True)):
         start, end = _bounds(x, size, out)
-        # windows start at multiples of gcd / out, so at most (out - gcd) / out into an element
-        most = -(-(out - math.gcd(size, out) + size) // out) if out else 1
+        most = _longest(size, out)
         step = count_like(x, most).reshape((1, most))
         # A shorter window meets its last element again, which changes no maximum.
         at = minimum(start.reshape((out, 1)) + step, (end - 1).reshape((out, 1)))

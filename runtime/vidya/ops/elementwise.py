@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..dtypes import as_dtype, bool_
 from ..engine import trace as tracing
 from ..schema import PRIMITIVE, op
-from .rules import Operand, cast_to, elementwise, is_scalar, kernel, promote
+from .rules import Operand, cast_to, elementwise, is_scalar, kernel, promote, result_type
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -44,7 +44,7 @@ def needs(name: str, x: Tensor, allowed: tuple[int, ...], what: str) -> None:
 @op("add", PRIMITIVE)
 def add(x: Operand, y: Operand, alpha=1) -> Tensor:
     """x + alpha * y. For bool the logical or."""
-    return binary("add", x, y if alpha == 1 else mul(y, alpha))
+    return binary("add", x, _scaled(x, y, alpha))
 
 
 @add.pullback(saves="")
@@ -57,7 +57,14 @@ def sub(x: Operand, y: Operand, alpha=1) -> Tensor:
     """x - alpha * y. TypeError for bool: there use `x ^ y` or logical_not."""
     if x.dtype is bool_ or y.dtype is bool_:
         raise TypeError("sub: bool has no subtraction; use x ^ y (logical_xor), or ~x")
-    return binary("sub", x, y if alpha == 1 else mul(y, alpha))
+    return binary("sub", x, _scaled(x, y, alpha))
+
+
+def _scaled(x: Tensor, y: Tensor, alpha) -> Tensor:
+    """alpha * y in the dtype of the sum: a uint8 must not wrap before it meets an int64."""
+    if alpha == 1:
+        return y
+    return mul(y if is_scalar(y) else cast_to(y, result_type(x, y)), alpha)
 
 
 @sub.pullback(saves="")

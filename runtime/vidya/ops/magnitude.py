@@ -13,7 +13,7 @@ from .elementwise import (
 from .factor import svdvals
 from .pointwise import sgn
 from .reduce import amax, amin, keep, sum
-from .rules import wrap_dim, wrap_dims
+from .rules import accumulation, cast_to, wrap_dim, wrap_dims
 from .unary import abs
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ def _vector_norm(x: Tensor, ord=2, dim=None, keepdim=False) -> Tensor:
         raise TypeError(f"norm: takes floats or complex numbers, not {x.dtype.name}")
     dims = wrap_dims("norm", dim, x.ndim)
     size = abs(x)
+    if accumulation(x.dtype) is not x.dtype:  # a square overflows float16 where the norm does not
+        wide = _vector_norm(cast_to(size, accumulation(x.dtype)), ord, dim, keepdim)
+        return cast_to(wide, x.dtype)
     if ord in (math.inf, -math.inf):
         if ord > 0 and any(x.shape[d] == 0 for d in dims):
             return sum(size, dims, keepdim)
@@ -48,7 +51,13 @@ def _vector_norm(x: Tensor, ord=2, dim=None, keepdim=False) -> Tensor:
 @_vector_norm.pullback(saves="x out")
 def _(ctx, x, ord, dim, keepdim):
     def back(g):
-        g, out = keep(g, x.shape, dim, keepdim), keep(ctx.out, x.shape, dim, keepdim)
+        if accumulation(x.dtype) is not x.dtype:
+            wide = accumulation(x.dtype)
+            return slope(g.to(wide), x.to(wide), ctx.out.to(wide)).to(x.dtype)
+        return slope(g, x, ctx.out)
+
+    def slope(g, x, out):
+        g, out = keep(g, x.shape, dim, keepdim), keep(out, x.shape, dim, keepdim)
         size = abs(x)
         if ord == 0:
             return x * 0
@@ -75,6 +84,9 @@ def vector_norm(
     if dtype is not None:
         x = x.to(as_dtype(dtype))
     dims = tuple(dim) if isinstance(dim, list) else dim
+    if x.ndim == 0:  # dims 0 and -1 say the same as None
+        wrap_dims("norm", dims, 0)
+        dims = None
     return _vector_norm(x, float(ord), dims, keepdim)
 
 

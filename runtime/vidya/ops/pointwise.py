@@ -26,7 +26,7 @@ from .elementwise import (
     sub,
     where,
 )
-from .rules import Operand, as_floating, promote
+from .rules import Operand, as_floating, promote, result_type
 from .unary import abs, clamp, isnan, sign, trunc
 
 if TYPE_CHECKING:
@@ -232,8 +232,10 @@ def float_power(x: Any, exponent: Any) -> Tensor:
 
 @op("ldexp", fusable=False)
 def ldexp(x: Tensor, other: Tensor) -> Tensor:
-    """x * 2 ** other."""
-    return x * other.exp2()
+    """x * 2 ** other, in the dtype that the two have together."""
+    out = x * other.exp2()
+    type_ = promote(x, other, floating=True)[0].dtype
+    return out if out.dtype is type_ else cast(out, type_)
 
 
 # ---- limits ----
@@ -327,8 +329,11 @@ def equal(x: Tensor, other: Tensor) -> bool:
 
 def gcd(x: Tensor, other: Tensor) -> Tensor:
     """The greatest common divisor, by Euclid; gcd(0, 0) = 0. Integers."""
-    if not (x.dtype.is_integer and other.dtype.is_integer):
+    whole = (bool_, *(t.dtype for t in (x, other) if t.dtype.is_integer))
+    if x.dtype not in whole or other.dtype not in whole or len(whole) == 1:
         raise TypeError(f"gcd: takes integers, not {x.dtype.name} and {other.dtype.name}")
+    type_ = result_type(x, other)
+    x, other = x.to(type_), other.to(type_)
     a, b = add(x, other * 0), add(other, x * 0)
     while bool((b != 0).any()):
         zero = b == 0
@@ -339,5 +344,6 @@ def gcd(x: Tensor, other: Tensor) -> Tensor:
 def lcm(x: Tensor, other: Tensor) -> Tensor:
     """The least common multiple; 0 where either is 0. Integers."""
     g = gcd(x, other)
+    x, other = x.to(g.dtype), other.to(g.dtype)
     out = x.div(where(g == 0, 1, g), rounding_mode="trunc") * other
     return abs(out) if out.dtype.is_signed else out

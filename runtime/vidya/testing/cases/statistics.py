@@ -208,17 +208,15 @@ case(
     types="fc",
     out="real",
     scale=8,
-    skip_dtypes=["float16", "bfloat16"],
 )
 case(
     "vector_norm",
     vector_norm,
-    lambda t: [S(t.nonzero(3, 4)), S(t.nonzero(3, 4), 3, -1)],
+    lambda t: [S(t.nonzero(3, 4)), S(t.nonzero(3, 4), 3, -1), S(t.of([300, 400]))],
     fn="norm",
     types="fc",
     out="real",
     scale=8,
-    skip_dtypes=["float16", "bfloat16"],
 )
 case(
     "dist",
@@ -227,7 +225,6 @@ case(
     types="fc",
     out="real",
     scale=8,
-    skip_dtypes=["float16", "bfloat16"],
 )
 
 

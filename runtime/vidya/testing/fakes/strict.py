@@ -64,8 +64,9 @@ class StrictDevice:
             raise RuntimeError("memory is freed twice")
         memory.freed = True
         self.live_bytes -= memory._bytes.size
-        # in order: work that is already in the queue may still use the memory
-        self._later(lambda: memory._bytes.fill(0xFF))
+        # In order: work that is already in the queue may still use the memory. Never a wait: memory
+        # is freed at any moment, where nobody expects the error of some earlier call.
+        self._queue.append(lambda: memory._bytes.fill(0xFF))
 
     def upload(self, view, data: np.ndarray) -> Memory:
         values = np.frombuffer(bytes(data), view.dtype.np).reshape(view.shape)  # the host's may go
