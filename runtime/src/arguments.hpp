@@ -12,8 +12,8 @@ struct Keep {
 
 // The Python functions that calls come back to; see set_callbacks.
 struct Callbacks {
-  PyObject *resolve, *trace, *decompose, *convert, *cast, *write_out;
-  PyObject *wrote, *overwrite, *refresh;  // recorded writes
+  PyObject *resolve, *trace, *decompose, *convert, *cast, *write_out, *overwrite;
+  PyObject *wrote, *refresh;  // recorded writes
 };
 extern Callbacks g_callbacks;
 

@@ -37,6 +37,7 @@ PYBIND11_MODULE(_core, m) {
   });
   tensor_init_type(m.ptr());
   op_init_type(m.ptr());
+  overwriting_init_type(m.ptr());
   node_init_type(m.ptr());
   m.attr("ABI_VERSION") = py::make_tuple(VD_ABI_MAJOR, VD_ABI_MINOR);
   m.attr("MAX_NDIM") = VD_MAX_NDIM;

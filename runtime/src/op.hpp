@@ -55,11 +55,18 @@ struct OpObject {
 
 extern PyTypeObject* OpType;
 void op_init_type(PyObject* module);
+void overwriting_init_type(PyObject* module);
+inline PyObject* as_op_object(OpObject* op) { return reinterpret_cast<PyObject*>(op); }
+
+// A call from Python: null where it raised. `overwrite` is the name of the form that writes the
+// result into the first argument, or null.
+PyObject* call_op(OpObject* op, PyObject* const* args, Py_ssize_t nargs, PyObject* kwnames,
+                  PyObject* overwrite = nullptr);
 
 // Callbacks into vidya/engine: resolve(op, values) -> Plan, trace(op, values) -> result,
 // decompose(op, values) -> result, convert(op, name, object) -> Tensor, cast(tensor, dtype),
-// write_out(op's name, result, out, inplace) -> out; and where gradients are recorded: wrote(op,
-// values) after a write in place, overwrite(op, values) -> result for inplace=True, refresh(view).
+// write_out(op's name, result, out) -> out, overwrite(op, values, name) -> the first argument; and
+// where gradients are recorded: wrote(op, values) after a write in place, refresh(view).
 void set_callbacks(const std::vector<PyObject*>& in_this_order);
 void record_as(OpObject* op, PyObject* const* values, Py_ssize_t n, TensorObject* t);
 PlanPtr plan_of(PyObject* object);  // unwraps a _core.Plan

@@ -129,6 +129,21 @@ void call_python(const Device* device, const Step& step, Slots& slots, const Num
   }
 }
 
+bool result_comes_last(const Plan& plan) {
+  if (plan.outputs.size() != 1 || plan.returns_tuple || plan.steps.empty()) return false;
+  if (!plan.rebinds.empty() || !plan.mutated.empty() || !plan.device->strided()) return false;
+  const Operand& result = plan.outputs[0];
+  const Step& last = plan.steps.back();
+  if (result.index < static_cast<int>(plan.inputs.size()) || result.offset) return false;
+  if (!last.kernel || last.kernel->found.caps & VD_CAP_ALLOCS_OUTPUT) return false;
+  for (const Step& step : plan.steps)
+    for (const Operand& o : step.outputs)
+      if (o.index == result.index &&
+          (&step != &last || last.outputs.size() != 1 || o.offset || o.meta != result.meta))
+        return false;
+  return last.outputs.size() == 1 && last.outputs[0].index == result.index;
+}
+
 }  // namespace
 
 Number evaluate_expression(const ScalarSpec& s, const Number* numbers) {
@@ -180,10 +195,24 @@ void Plan::finish() {
     python |= s.kernel == nullptr || s.kernel->provider->python;
   }
   releases_gil = !python && bytes > kWorthReleasing;
+  ends_in_result = result_comes_last(*this);
 }
 
-void Plan::run(TensorObject* const* tensors, PyObject* const* numbers_in,
-               TensorObject** results) const {
+bool Plan::can_write(const TensorObject* t, TensorObject* const* tensors) const {
+  if (!ends_in_result || outputs[0].meta != t->meta || t->flags & VIEW_COPY) return false;
+  const Step& last = steps.back();
+  for (const Operand& o : last.inputs) {
+    if (o.kind != Operand::SLOT || o.index >= static_cast<int>(inputs.size())) continue;
+    const TensorObject* source = tensors[o.index];
+    if (source->storage != t->storage) continue;
+    bool same = o.meta == t->meta && source->offset + o.offset == t->offset;
+    if (!same || !(last.kernel->found.caps & VD_CAP_INPLACE)) return false;
+  }
+  return true;
+}
+
+void Plan::run(TensorObject* const* tensors, PyObject* const* numbers_in, TensorObject** results,
+               TensorObject* into) const {
   int n_in = static_cast<int>(inputs.size()), n = n_in + static_cast<int>(blocks.size());
   Slots slots{static_cast<Storage**>(alloca(sizeof(Storage*) * (n + 1))),
               static_cast<int64_t*>(alloca(sizeof(int64_t) * (n + 1))), n_in, n_in};
@@ -193,9 +222,11 @@ void Plan::run(TensorObject* const* tensors, PyObject* const* numbers_in,
   }
   bool strided = device->strided();
   for (; slots.n < n; ++slots.n) {
-    slots.storage[slots.n] =
-        strided ? storage_new(device, blocks[slots.n - n_in]) : storage_empty(device);
-    slots.base[slots.n] = 0;
+    bool given = into && slots.n == outputs[0].index;
+    slots.storage[slots.n] = given     ? storage_ref(into->storage)
+                             : strided ? storage_new(device, blocks[slots.n - n_in])
+                                       : storage_empty(device);
+    slots.base[slots.n] = given ? into->offset : 0;
   }
   Number* numbers = nullptr;
   if (!scalars.empty()) {

@@ -75,13 +75,17 @@ struct Plan {
   std::vector<std::pair<int, int>> rebinds;  // (input, slot): the input takes over that buffer
   bool returns_tuple = false;
   bool releases_gil = false;
+  bool ends_in_result = false;  // only the last step writes the one result, all of its memory
 
   Plan() = default;
   Plan(const Plan&) = delete;
   ~Plan();
   void finish();  // templates and flags, once everything is in
-  // Writes new references into outputs[]. Throws PythonError.
-  void run(TensorObject* const* tensors, PyObject* const* numbers, TensorObject** results) const;
+  // Writes new references into outputs[]. Throws PythonError. `into`: whose memory the result is to
+  // be in, if `can_write` says so.
+  void run(TensorObject* const* tensors, PyObject* const* numbers, TensorObject** results,
+           TensorObject* into = nullptr) const;
+  bool can_write(const TensorObject* t, TensorObject* const* tensors) const;
 };
 using PlanPtr = std::shared_ptr<Plan>;
 

@@ -231,8 +231,8 @@ _core.set_callbacks(
     _dispatch.convert,
     _ops.elementwise.cast,
     _write_out,
-    _rewrite.wrote,
     _rewrite.overwrite,
+    _rewrite.wrote,
     _rewrite.refresh,
 )
 _debug.start()

@@ -100,6 +100,12 @@ class Op:
     def set_inplace(self) -> None: ...
     def set_results(self, kind: type[tuple]) -> None: ...
 
+class Overwriting:
+    __name__: str
+    op: Op
+    def __init__(self, op: Op, name: str) -> None: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
 class Node:
     op: Op
     out: Any
@@ -231,8 +237,8 @@ def set_callbacks(
     convert: Callable[..., Any],
     cast: Callable[..., Any],
     write_out: Callable[..., Any],
-    wrote: Callable[..., Any],
     overwrite: Callable[..., Any],
+    wrote: Callable[..., Any],
     refresh: Callable[..., Any],
 ) -> None: ...
 def record_as(op: Op, values: tuple[Any, ...], tensor: TensorBase) -> None: ...

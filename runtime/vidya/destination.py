@@ -12,7 +12,7 @@ from .dtypes import BOOL
 from .errors import AutogradError
 
 
-def write_out(name: str, result: Any, out: Any, inplace: bool = False) -> Any:
+def write_out(name: str, result: Any, out: Any) -> Any:
     """Write the result (or several) of `name` into `out`, which is returned.
 
     As in PyTorch, out has the result's shape, or no elements, and then takes the result's; its
@@ -23,43 +23,45 @@ def write_out(name: str, result: Any, out: Any, inplace: bool = False) -> Any:
         if not isinstance(out, (tuple, list)) or len(out) != len(result):
             raise TypeError(f"{name}: out must be a tuple of {len(result)} tensors")
         for one, into in zip(result, out, strict=True):
-            _write(name, one, into, "out")
+            _write(name, one, into)
     else:
-        _write(name, result, out, "inplace" if inplace else "out")
+        _write(name, result, out)
     return out
 
 
-def _write(name: str, result: Any, out: Any, word: str) -> None:
+def _write(name: str, result: Any, out: Any) -> None:
     from .indexing import write
 
     if not isinstance(result, _core.TensorBase):
-        raise TypeError(f"{name}: {word} takes a tensor, the result is a {type(result).__name__}")
+        raise TypeError(f"{name}: out takes a tensor, the result is a {type(result).__name__}")
     if not isinstance(out, _core.TensorBase):
-        raise TypeError(f"{name}: {word} must be a Tensor, not {type(out).__name__}")
+        raise TypeError(f"{name}: out must be a Tensor, not {type(out).__name__}")
     if out.requires_grad and _core.is_grad_enabled():
         raise AutogradError(
-            f"{name}: {word} is not recorded for gradients, and that tensor requires grad; "
+            f"{name}: out is not recorded for gradients, and that tensor requires grad; "
             "leave it out, or use vidya.no_grad()"
         )
     if out.device is not result.device:
-        raise ValueError(f"{name}: {word} is on {out.device}, the result on {result.device}")
+        raise ValueError(f"{name}: out is on {out.device}, the result on {result.device}")
     have, want = result.dtype, out.dtype
     fits = have.category <= want.category or (have.is_integer and want.is_integer)
     if not fits or (want.category == BOOL and have is not want):
-        raise TypeError(f"{name}: a {have.name} result cannot go into {word}, which is {want.name}")
+        raise TypeError(f"{name}: a {have.name} result cannot go into out, which is {want.name}")
     if out.shape == result.shape:
         write(out, result)  # type: ignore[arg-type]
     elif out.numel() == 0 and out._slot is None and out._storage_bytes == 0:
         out._set_data(result.to(want).clone())
     else:
         raise ValueError(
-            f"{name}: the result {tuple(result.shape)} does not fit {word} {tuple(out.shape)}; "
+            f"{name}: the result {tuple(result.shape)} does not fit out {tuple(out.shape)}; "
             "make one of that shape, or vidya.empty(0), which takes any"
         )
 
 
 def may_overwrite(function: Callable) -> Callable:
     """A function whose last parameter, `inplace`, says that the result overwrites its input."""
+    from .indexing import assign
+
     place = len(inspect.signature(function).parameters) - 1
 
     @functools.wraps(function)
@@ -72,6 +74,6 @@ def may_overwrite(function: Callable) -> Callable:
         result = function(input, *args, **kwargs)
         if not inplace or result is input:
             return result
-        return write_out(function.__name__, result, input, True)
+        return assign(function.__name__, input, result)
 
     return call

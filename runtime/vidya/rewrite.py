@@ -94,9 +94,9 @@ def kept(function: Callable, x: Tensor, args: tuple, kwargs: dict) -> Tensor:
     return x if definition is not None and not definition.saves_first else x.clone()
 
 
-def overwrite(op: Any, values: tuple) -> Tensor:
-    """An op that was called with inplace=True, where its result is to be recorded."""
+def overwrite(op: Any, values: tuple, name: str) -> Tensor:
+    """op(*values) written into the first of them; recorded where that is asked for."""
     from .indexing import assign
 
     x, *rest = values
-    return assign(op.name, x, op(kept(op, x, tuple(rest), {}), *rest))
+    return assign(name, x, op(kept(op, x, tuple(rest), {}), *rest))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from .. import _core
 from .. import indexing as _indexing
 from ..arguments import explained
 from ..errors import AutogradError
@@ -47,13 +48,19 @@ def _reshaped(name: str, function: Callable) -> Callable:
     return method
 
 
-def _in_place(name: str, function: Callable) -> Callable:
+def _in_place(name: str, function: Any) -> Callable:
+    doc = f"{name.rstrip('_')}, written into this tensor."
+    if isinstance(function, _core.Op):
+        of_op: Any = _core.Overwriting(function, name)
+        of_op.__doc__ = doc
+        return of_op
+
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         before = kept(function, self, args, kwargs)
         return _indexing.assign(name, self, function(before, *args, **kwargs))
 
     method.__name__ = name
-    method.__doc__ = f"{name.rstrip('_')}, written into this tensor."
+    method.__doc__ = doc
     return method
 
 
