@@ -10,6 +10,7 @@ namespace {
 constexpr int64_t kFewQueries = 4;
 constexpr int64_t kFewRows = 8;  // queries of all heads that share a key
 constexpr int64_t kLd = kAttentionLd;
+constexpr int64_t kFetched = 32;  // rows of keys and of values asked for ahead
 
 /* The queries of one pair of batch and key head, and what they have gathered so far. */
 class Few {
@@ -78,11 +79,21 @@ class Few {
       most = std::max(most, last[x]);
     }
     if (least >= most) return;
+    // each row is fetched from memory of its own: all of them at once
+    fetch(a_.k, 1, k0 + least, most - least, a_.depth);
+    fetch(a_.v, 2, k0 + least, most - least, a_.width);
     score(k0 + least, most - least);
     float keep[kFewRows];
     for (int64_t x = 0; x < n_; ++x)
       keep[x] = soften(x, first[x] - least, last[x] - least, most - least, least);
     weigh(k0 + least, most - least, keep);
+  }
+
+  void fetch(const HeadRows& rows, int input, int64_t k0, int64_t n, int64_t length) const {
+    const char* p = rows.at(sdk::data(call_.inputs[input]), batch_, head_, k0);
+    n = std::min(n, kFetched);
+    for (int64_t j = 0; j < n; ++j, p += rows.row * rows.bytes)
+      for (int64_t byte = 0; byte < length * rows.bytes; byte += 64) __builtin_prefetch(p + byte);
   }
 
   void score(int64_t k0, int64_t n) {

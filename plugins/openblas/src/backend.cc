@@ -49,6 +49,7 @@ Device::Device(int threads)
   add_conv(table);
   add_pool(table);
   add_topk(table);
+  add_cache(table);
 }
 
 namespace {

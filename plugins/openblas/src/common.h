@@ -172,6 +172,7 @@ void add_solve(sdk::Table<Make>&);
 void add_conv(sdk::Table<Make>&);
 void add_pool(sdk::Table<Make>&);
 void add_topk(sdk::Table<Make>&);
+void add_cache(sdk::Table<Make>&);
 
 }  // namespace vob
 

@@ -4,6 +4,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "arg.h"
 #include "lines.h"
 
 namespace vob {
@@ -16,23 +17,9 @@ bool is_nan(T v) {
 
 /* The first NaN, else the first extremum. */
 template <class T, bool Max>
-int64_t arg_extreme(const Simd* s, const T* x, int64_t n) {
+int64_t first_extreme(const Simd* s, const T* x, int64_t n) {
   if constexpr (std::is_same_v<T, float>) {
-    // The extremum by vectors, then its first place: the search stops half-way on average.
-    float best = Max ? s->max32(x, n) : s->min32(x, n);
-    if (is_nan(best)) {
-      for (int64_t i = 0; i < n; ++i)
-        if (is_nan(x[i])) return i;
-    }
-    int64_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-      int hit = 0;
-      for (int k = 0; k < 16; ++k) hit |= x[i + k] == best;
-      if (hit) break;
-    }
-    for (; i < n; ++i)
-      if (x[i] == best) return i;
-    return 0;
+    return arg_extreme(s, x, n, Max);
   }
   int64_t at = 0;
   for (int64_t i = 0; i < n; ++i) {
@@ -188,6 +175,7 @@ vd_status make_arg(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel
   if (!arity(call, 1, 1) || out_type(call) != DType::I64)
     return unsupported(call, err, "it takes one tensor and gives int64");
   const int dim = line_dim(call);
+  if ((kernel = long_arg(call, dim, Max))) return VD_OK;
   Columns columns;
   const bool by_columns = dim >= 0 && columns.set(call.inputs[0], dim) && columns.n < 0x7fffffff &&
                           columns.n_outer * columns.inner == sdk::numel(call.outputs[0]);
@@ -196,7 +184,7 @@ vd_status make_arg(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel
   bool known = with_real(in_type(call, 0), [&](auto zero) {
     using T = decltype(zero);
     spec.fn = [](const Simd* s, const void* const* in, void* const* out, int64_t n) {
-      *static_cast<int64_t*>(out[0]) = arg_extreme<T, Max>(s, static_cast<const T*>(in[0]), n);
+      *static_cast<int64_t*>(out[0]) = first_extreme<T, Max>(s, static_cast<const T*>(in[0]), n);
     };
     if (by_columns && !sdk::is_half(in_type(call, 0))) arg_columns<T, Max>(columns, kernel);
   });

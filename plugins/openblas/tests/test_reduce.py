@@ -120,6 +120,21 @@ def test_arg(simd_device, op, dtype):
         assert y[0] == 70
 
 
+@pytest.mark.parametrize("op", ["argmax", "argmin"])
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_arg_of_long_rows(simd_device, op, dtype):
+    """Found piece by piece: the first of equals, the first NaN, rows of nothing but infinities."""
+    sign = 1 if op == "argmax" else -1
+    x = values((6, 20_001), dtype)
+    x[1, [4095, 4096, 19_999]] = 100 * sign
+    x[2, 20_000] = 100 * sign
+    x[3] = -np.inf * sign
+    x[4, [9000, 9001, 30]] = [np.nan, np.nan, 1000 * sign]
+    x[5, [30, 9000]] = [np.nan, np.inf * sign]
+    (y,) = simd_device.run(op, [x], [((6,), "i8")], dim=1)
+    assert y.tolist() == [getattr(np, op)(wide(x[0])), 4095, 20_000, 0, 9000, 30]
+
+
 @pytest.mark.parametrize("dtype", [*FLOATS, *COMPLEX, *INTS], ids=str)
 def test_cumulative_sum_and_product(blas, dtype):
     for op, low, high in [("cumsum", -3, 3), ("cumprod", 0.9, 1.1)]:
