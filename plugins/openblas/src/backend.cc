@@ -50,6 +50,7 @@ Device::Device(int threads)
   add_pool(table);
   add_topk(table);
   add_cache(table);
+  add_fft(table);
 }
 
 namespace {

@@ -173,6 +173,7 @@ void add_conv(sdk::Table<Make>&);
 void add_pool(sdk::Table<Make>&);
 void add_topk(sdk::Table<Make>&);
 void add_cache(sdk::Table<Make>&);
+void add_fft(sdk::Table<Make>&);
 
 }  // namespace vob
 

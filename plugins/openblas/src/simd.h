@@ -102,6 +102,9 @@ struct QuantLoops;
 template <class E>
 struct PackedKernels;
 
+template <class T>
+struct FftLoops;
+
 struct Simd {
   Loop unary[2][kUnaryOps];  // some only for float32: the others are nullptr
   Loop binary[2][kBinaryOps];
@@ -230,6 +233,8 @@ struct Simd {
   void (*add_line64)(double* sum, const double* x, int64_t n, int64_t stride);
   const AttentionLoops* attention;
   const QuantLoops* quant;
+  const FftLoops<float>* fft32;
+  const FftLoops<double>* fft64;
   const PackedKernels<float>* gemm32;  // null: OpenBLAS multiplies
 };
 

@@ -97,6 +97,7 @@ const Simd* VOB_NAME(VOB_ISA)() {
     VOB_ISA::fill_channels(s);
     VOB_ISA::fill_gemv(s);
     VOB_ISA::fill_few(s);
+    VOB_ISA::fill_fft(s);
     VOB_ISA::fill_gemm(s);
     VOB_ISA::fill_optim(s);
     VOB_ISA::fill_attention(s);

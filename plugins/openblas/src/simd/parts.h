@@ -25,6 +25,7 @@ void fill_norm(Simd&);
 void fill_channels(Simd&);
 void fill_gemv(Simd&);
 void fill_few(Simd&);
+void fill_fft(Simd&);
 void fill_gemm(Simd&);
 void fill_optim(Simd&);
 void fill_attention(Simd&);
