@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import ops
+from . import dtypes, ops
 from .arguments import explain
 from .ops import norm as _norm
 from .ops.activation import gelu, relu, sigmoid, silu, softplus
@@ -252,8 +252,10 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         num_classes = int(tensor.amax()) + 1
     if tensor.numel() and not 0 <= int(tensor.amin()) <= int(tensor.amax()) < num_classes:
         raise ValueError(f"one_hot: classes must be from 0 to {num_classes - 1}")
-    classes = ops.create.arange(num_classes, device=tensor.device)
-    return (tensor.unsqueeze(-1) == classes).long()
+    shape = (*tensor.shape, num_classes)
+    zero, one = (ops.create.full((), v, dtypes.int64, tensor.device) for v in (0, 1))
+    index = tensor.long().unsqueeze(-1)
+    return zero.expand(shape).scatter(-1, index, one.expand(index.shape))
 
 
 def _last(name: str, x: Tensor, normalized_shape: int | Sequence[int]) -> Tensor:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core, dtypes
-from .ops import create, elementwise, index, layout
+from .ops import create, elementwise, index, layout, scatter
 from .ops.rules import broadcast_shapes
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     found = _core.subscript(x, key)
     if found is not None:  # ints, slices, None and ... only
         return found if type(found) is not tuple else _cut_out(x, *found)
+    if _is_mask(x, key):
+        (places,) = scatter.nonzero(key.reshape(math.prod(key.shape)), as_tuple=True)
+        flat = x.reshape(math.prod(key.shape), *x.shape[key.ndim :])
+        return index.index_select(flat, 0, places)
     box, fancy = _parse(x, key)
     view = _cut(x, box)
     return _take(view, fancy) if fancy else view

@@ -51,6 +51,9 @@ Device::Device(int threads)
   add_topk(table);
   add_cache(table);
   add_fft(table);
+  add_embedding_backward(table);
+  add_pad(table);
+  add_search(table);
 }
 
 namespace {

@@ -174,6 +174,9 @@ void add_pool(sdk::Table<Make>&);
 void add_topk(sdk::Table<Make>&);
 void add_cache(sdk::Table<Make>&);
 void add_fft(sdk::Table<Make>&);
+void add_embedding_backward(sdk::Table<Make>&);
+void add_pad(sdk::Table<Make>&);
+void add_search(sdk::Table<Make>&);
 
 }  // namespace vob
 

@@ -65,7 +65,7 @@ void CopyPlan::runs(Device& d, char* dst, const char* src) const {
     d.pool.ranges(run, 0.125, 4096, [&](int64_t b, int64_t e) {
       int64_t whole = stream ? (e - b) / 64 * 64 : 0;
       if (whole) d.simd->stream(dst + b, src + b, whole), d.simd->stream_end();
-      std::memcpy(dst + b + whole, src + b + whole, size_t(e - b - whole));
+      move_bytes(dst + b + whole, src + b + whole, e - b - whole);
     });
     return;
   }
@@ -77,7 +77,7 @@ void CopyPlan::runs(Device& d, char* dst, const char* src) const {
       rest /= dim_[k].size;
     }
     for (int64_t i = b; i < e; ++i) {
-      std::memcpy(dst + to * bytes_, src + from * bytes_, size_t(run));
+      move_bytes(dst + to * bytes_, src + from * bytes_, run);
       for (int k = nd_ - 2; k >= 0; --k) {  // counted on: divisions cost as much as a short run
         to += dim_[k].dst, from += dim_[k].src;
         if (++index[k] < dim_[k].size) break;
@@ -97,6 +97,8 @@ void CopyPlan::strided(Device& d, char* dst, const char* src) const {
       if (inner.src == 0) {
         T v = *from;
         for (int64_t i = 0; i < n; ++i) to[i * inner.dst] = v;
+      } else if (inner.dst == 1 && inner.src == -1) {
+        for (int64_t i = 0; i < n; ++i) to[i] = from[-i];
       } else if (inner.dst == 1) {
         for (int64_t i = 0; i < n; ++i) to[i] = from[i * inner.src];
       } else {

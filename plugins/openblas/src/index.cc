@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "copy.h"
+
 namespace vob {
 
 vd_status IndexReader::read(Device& d, const vd_call& call, int input, int64_t limit,
@@ -152,7 +154,7 @@ class Select final : public Kernel {
       for (int64_t u = b; u < e; ++u) {
         const char* from = x + (outer_.at(u / n_) + index[u % n_] * along_) * bytes_;
         if (inner_.dense()) {
-          std::memcpy(y + u * bytes, from, size_t(bytes));
+          move_bytes(y + u * bytes, from, bytes);
         } else {
           gather(inner_, bytes_, from, 0, run_, y + u * bytes);
         }

@@ -102,7 +102,7 @@ def pad(
 _WRAP = {"reflect": 1, "replicate": 0, "circular": 0}
 
 
-@op("wrap_pad", fusable=False)
+@op("wrap_pad")
 def wrap_pad(x: Tensor, dim, before, after, mode) -> Tensor:
     """One dim padded with its own elements, by "reflect", "replicate" or "circular"."""
     n = x.shape[dim]
