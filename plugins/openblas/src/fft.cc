@@ -1,19 +1,15 @@
 // fft_c2c, fft_r2c and fft_c2r along any dim: as many lines at a time as a vector has lanes.
-#include "fft.h"
-
 #include <algorithm>
 #include <cmath>
 #include <complex>
 
+#include "fft_kernels.h"
 #include "lines.h"
 
 namespace vob {
 namespace {
 
 constexpr int64_t kLongest = 1 << 15;  // of a line whose elements fill a vector each
-
-const FftLoops<float>& loops(const Simd* s, float) { return *s->fft32; }
-const FftLoops<double>& loops(const Simd* s, double) { return *s->fft64; }
 
 /* A tensor as lines along one dim; steps count real numbers. */
 struct Lines {
@@ -36,21 +32,19 @@ constexpr int64_t kMostLanes = 16;
 template <class T>
 class Transform final : public Kernel {
  public:
-  enum class Kind { Complex, ToHalf, FromHalf };
-
-  Transform(const vd_call& call, int dim, Kind kind, int sign)
+  Transform(const vd_call& call, int dim, FftKind kind, int sign)
       : Kernel(kPreferred),
         kind_(kind),
         in_(call.inputs[0], dim),
         out_(call.outputs[0], dim),
-        n_(kind == Kind::FromHalf ? out_.n : in_.n),
-        packed_(kind != Kind::Complex && n_ % 2 == 0),
+        n_(kind == FftKind::FromHalf ? out_.n : in_.n),
+        packed_(kind != FftKind::Complex && n_ % 2 == 0),
         plan_(packed_ ? n_ / 2 : n_, sign) {
     if (packed_) turns_ = fft_turns<T>(n_, n_ / 2 + 1, -1);
   }
 
   vd_status run(Device& d, const vd_call& call, vd_err* err) override {
-    const FftLoops<T>& f = loops(d.simd, T(0));
+    const FftLoops<T>& f = fft_loops(d.simd, T(0));
     const int64_t tiles = (in_.count() + f.lanes - 1) / f.lanes;
     const int64_t room = std::max(plan_.room(), n_ / 2 + 1) * 2 * f.lanes;
     std::atomic<bool> no_memory{false};
@@ -77,10 +71,10 @@ class Transform final : public Kernel {
     const T* x = in_ptr<T>(call, 0);
     T* y = out_ptr<T>(call);
     const int64_t half = n_ / 2 + 1;
-    if (kind_ == Kind::Complex) {
+    if (kind_ == FftKind::Complex) {
       f.fetch_complex(z, x, from, in_.step(), lines, n_);
       f.put_complex(y, to, out_.step(), f.run(plan_, z, other), lines, n_);
-    } else if (kind_ == Kind::ToHalf) {
+    } else if (kind_ == FftKind::ToHalf) {
       fetch_real(f, z, x, from, lines);
       T* there = f.run(plan_, z, other);
       if (packed_) {
@@ -113,7 +107,7 @@ class Transform final : public Kernel {
     f.put(y, to, out_.step(), z, lines, n_);
   }
 
-  Kind kind_;
+  FftKind kind_;
   Lines in_, out_;
   int64_t n_;
   bool packed_;  // pairs of real numbers go as complex ones
@@ -144,13 +138,14 @@ vd_status make_fft(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel
     fits &= i != dim || Which == kC2C ? a == b : Which == kR2C ? b == half : a == half;
   }
   if (!fits) return fail(err, VD_INVALID, "%s: the output does not fit", call.op);
-  if (n > kLongest) return unsupported(call, err, "a line is too long");
   const int sign = Which == kC2R || (Which == kC2C && sdk::attr_int(call, "inverse", 0)) ? 1 : -1;
+  constexpr FftKind kinds[] = {FftKind::Complex, FftKind::ToHalf, FftKind::FromHalf};
+  const Lines lines(x, dim);
+  if (lines.inner == 1 && (kernel = long_lines(kinds[Which], wide, lines.outer, n, sign)))
+    return VD_OK;
+  if (n > kLongest) return unsupported(call, err, "a line is too long");
   auto set = [&](auto zero) {
-    using K = Transform<decltype(zero)>;
-    using Kind = typename K::Kind;
-    constexpr Kind kinds[] = {Kind::Complex, Kind::ToHalf, Kind::FromHalf};
-    kernel = std::make_unique<K>(call, dim, kinds[Which], sign);
+    kernel = std::make_unique<Transform<decltype(zero)>>(call, dim, kinds[Which], sign);
   };
   wide ? set(double{}) : set(float{});
   return VD_OK;

@@ -62,7 +62,11 @@ struct FftLoops {
   void (*multiply)(T* z, const T* by, int64_t n);
 };
 
-/* exp(sign 2 pi i k / n) for k < count, (re, im) each. */
+/* Appends exp(sign 2 pi i k / n): (re, im). */
+template <class T>
+void push_turn(std::vector<T>& to, int64_t k, int64_t n, int sign);
+
+/* Those of k < count. */
 template <class T>
 std::vector<T> fft_turns(int64_t n, int64_t count, int sign);
 

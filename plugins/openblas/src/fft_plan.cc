@@ -20,14 +20,6 @@ void turn(int64_t k, int64_t n, int sign, double* re, double* im) {
   *im = sign * sin[quarter % 4];
 }
 
-template <class T>
-void push(std::vector<T>& to, int64_t k, int64_t n, int sign) {
-  double re, im;
-  turn(k, n, sign, &re, &im);
-  to.push_back(T(re));
-  to.push_back(T(im));
-}
-
 /* The radices of n, fours first; empty if a factor is too large. */
 std::vector<int> radices(int64_t n) {
   std::vector<int> found;
@@ -41,14 +33,22 @@ std::vector<int> radices(int64_t n) {
 }  // namespace
 
 template <class T>
+void push_turn(std::vector<T>& to, int64_t k, int64_t n, int sign) {
+  double re, im;
+  turn(k, n, sign, &re, &im);
+  to.push_back(T(re));
+  to.push_back(T(im));
+}
+
+template <class T>
 FftPlan<T>::FftPlan(int64_t length, int direction) : n(length), sign(direction) {
   if (n == 1) return;
   int64_t rest = n, s = 1;
   for (int radix : radices(n)) {
     FftPass<T> pass{radix, rest / radix, s, {}, {}};
     for (int64_t p = 0; p < pass.m; ++p)
-      for (int j = 1; j < radix; ++j) push(pass.twiddles, p * j, rest, sign);
-    for (int k = 0; k < radix; ++k) push(pass.roots, k, radix, sign);
+      for (int j = 1; j < radix; ++j) push_turn(pass.twiddles, p * j, rest, sign);
+    for (int k = 0; k < radix; ++k) push_turn(pass.roots, k, radix, sign);
     passes.push_back(std::move(pass));
     rest /= radix;
     s *= radix;
@@ -56,7 +56,7 @@ FftPlan<T>::FftPlan(int64_t length, int direction) : n(length), sign(direction) 
   if (!passes.empty()) return;
   padded = 1;
   while (padded < 2 * n - 1) padded *= 2;
-  for (int64_t j = 0; j < n; ++j) push(wave, int64_t(__int128(j) * j % (2 * n)), 2 * n, sign);
+  for (int64_t j = 0; j < n; ++j) push_turn(wave, int64_t(__int128(j) * j % (2 * n)), 2 * n, sign);
   inner.emplace_back(padded, -1);
   // the filter's transform, in double, by the definition's own recursion: once per plan
   std::vector<double> re(size_t(padded), 0), im(size_t(padded), 0);
@@ -92,10 +92,12 @@ FftPlan<T>::FftPlan(int64_t length, int direction) : n(length), sign(direction) 
 template <class T>
 std::vector<T> fft_turns(int64_t n, int64_t count, int sign) {
   std::vector<T> turns;
-  for (int64_t k = 0; k < count; ++k) push(turns, k, n, sign);
+  for (int64_t k = 0; k < count; ++k) push_turn(turns, k, n, sign);
   return turns;
 }
 
+template void push_turn(std::vector<float>&, int64_t, int64_t, int);
+template void push_turn(std::vector<double>&, int64_t, int64_t, int);
 template struct FftPlan<float>;
 template struct FftPlan<double>;
 template std::vector<float> fft_turns(int64_t, int64_t, int);

@@ -49,7 +49,10 @@ vd_status make_wrap_pad(Device&, const vd_call& call, std::unique_ptr<Kernel>& k
         auto one = [&](int64_t j) {
           if (inner > bytes)
             return move_bytes(to + j * inner, row + from[size_t(j)] * inner, inner);
-          for (int64_t k = 0; k < bytes; ++k) to[j * bytes + k] = row[from[size_t(j)] * bytes + k];
+          with_size(bytes, [&](auto zero) {
+            using T = decltype(zero);
+            reinterpret_cast<T*>(to)[j] = reinterpret_cast<const T*>(row)[from[size_t(j)]];
+          });
         };
         for (int64_t j = 0; j < std::min(first, m); ++j) one(j);
         if (last > first)

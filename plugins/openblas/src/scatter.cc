@@ -15,11 +15,16 @@ enum class Join { Set, Sum, Product, Largest, Smallest };
 
 template <Join J, class T>
 inline T joined(T a, T b) {
-  if constexpr (J == Join::Set) return b;
-  if constexpr (J == Join::Sum) return T(a + b);
-  if constexpr (J == Join::Product) return T(a * b);
-  if constexpr (J == Join::Largest) return b > a || b != b ? b : a;
-  if constexpr (J == Join::Smallest) return b < a || b != b ? b : a;
+  if constexpr (J == Join::Set) {
+    return b;
+  } else if constexpr (J == Join::Sum) {
+    return T(a + b);
+  } else if constexpr (J == Join::Product) {
+    return T(a * b);
+  } else {
+    const T best = (J == Join::Largest ? b > a : b < a) ? b : a;
+    return b != b ? b : best;  // rarely: foreseen
+  }
 }
 /* What changes nothing. */
 template <Join J, class T>

@@ -65,3 +65,20 @@ def test_threads(blas):
     x = np.random.default_rng(0).standard_normal((300, 512)).astype(F32)
     (y,) = blas.run("fft_r2c", [x], [((300, 257), C64)], dim=1)
     close(y, np.fft.rfft(x.astype(F64)), 512)
+
+
+@pytest.mark.parametrize("dtype", [F32, F64], ids=str)
+@pytest.mark.parametrize("n", [4096, 5000, 8192, 13_310, 65_536, 82_944])
+def test_a_few_long_lines(blas, n, dtype):
+    pair = C64 if dtype == F32 else C128
+    x = np.random.default_rng(n).standard_normal((2, n)).astype(dtype)
+    half = (2, n // 2 + 1)
+    (y,) = blas.run("fft_r2c", [x], [(half, pair)], dim=1)
+    close(y, np.fft.rfft(x.astype(F64)), n)
+    z = complex_values(half, n, pair)
+    (y,) = blas.run("fft_c2r", [z], [((2, n), dtype)], dim=1, n=n)
+    close(y, np.fft.irfft(z.astype(C128), n) * n, n)
+    z = complex_values((2, n), n, pair)
+    for inverse, fn in ((0, np.fft.fft), (1, np.fft.ifft)):
+        (y,) = blas.run("fft_c2c", [z], [((2, n), pair)], dim=1, inverse=inverse)
+        close(y, fn(z.astype(C128)) * (n if inverse else 1), n)
