@@ -58,8 +58,6 @@ struct FftLoops {
   void (*join)(T* z, const T* from, int64_t h, const T* turns);
   /* z[k] = from[k], z[n - k] = its conjugate, for k <= n / 2; n is odd. */
   void (*mirror)(T* z, const T* from, int64_t n);
-  /* Elements [0, n) of a line of z times those of `by`: (re, im) each. */
-  void (*multiply)(T* z, const T* by, int64_t n);
 };
 
 /* Appends exp(sign 2 pi i k / n): (re, im). */

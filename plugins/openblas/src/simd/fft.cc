@@ -321,20 +321,15 @@ void mirror(T* z, const T* from, int64_t n) {
   }
 }
 
-template <class T>
-void multiply(T* z, const T* by, int64_t n) {
-  for (int64_t j = 0; j < n; ++j) set(z, j, times(get(z, j), by[2 * j], by[2 * j + 1]));
-}
-
 }  // namespace
 
 void fill_fft(Simd& s) {
-  static const FftLoops<float> narrow{
-      kLanes<float>,      run<float>,   fetch<float>, put<float>,    fetch_complex<float>,
-      put_complex<float>, split<float>, join<float>,  mirror<float>, multiply<float>};
-  static const FftLoops<double> wide{
-      kLanes<double>,      run<double>,   fetch<double>, put<double>,    fetch_complex<double>,
-      put_complex<double>, split<double>, join<double>,  mirror<double>, multiply<double>};
+  static const FftLoops<float> narrow{kLanes<float>, run<float>,           fetch<float>,
+                                      put<float>,    fetch_complex<float>, put_complex<float>,
+                                      split<float>,  join<float>,          mirror<float>};
+  static const FftLoops<double> wide{kLanes<double>, run<double>,           fetch<double>,
+                                     put<double>,    fetch_complex<double>, put_complex<double>,
+                                     split<double>,  join<double>,          mirror<double>};
   s.fft32 = &narrow;
   s.fft64 = &wide;
 }
