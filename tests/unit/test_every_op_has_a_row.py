@@ -52,6 +52,7 @@ ROWS = {
     "squared_error": "nn.functional.mse_loss",
     "svd": "linalg_svd",
     "svdvals": "linalg.svdvals",
+    "tile_mean": "nn.functional.avg_pool2d",
     "windows": "unfold",
     "wrap_pad": "nn.functional.pad",
 }

@@ -30,6 +30,7 @@ Device::Device(int threads)
   add_rope(table);
   add_cast(table);
   add_copy(table);
+  add_triangle(table);
   add_create(table);
   add_reduce(table);
   add_scan(table);

@@ -100,7 +100,14 @@ vd_status make(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel, 
   if (!arity(call, 1, 1)) return fail(err, VD_INVALID, "cast takes 1 input and 1 output");
   Loop f = cast_loop(in_type(call, 0), out_type(call));
   if (!f) return unsupported(call, err, "unknown dtype");
-  return make_elementwise(d, call, {f, 1}, kPreferred, kernel, err);
+  LoopSpec spec{f, 1};
+  const DType from = in_type(call, 0), to = out_type(call);
+  if ((from == DType::F32 && sdk::is_half(to)) || (to == DType::F32 && sdk::is_half(from))) {
+    const int which = from == DType::BF16 || to == DType::BF16 ? 0 : 1;
+    spec.loop = to == DType::F32 ? d.simd->widen[which] : d.simd->narrow[which];
+    spec.raw = true;
+  }
+  return make_elementwise(d, call, spec, kPreferred, kernel, err);
 }
 
 }  // namespace

@@ -152,6 +152,7 @@ void add_gated(sdk::Table<Make>&);
 void add_rope(sdk::Table<Make>&);
 void add_cast(sdk::Table<Make>&);
 void add_copy(sdk::Table<Make>&);
+void add_triangle(sdk::Table<Make>&);
 void add_create(sdk::Table<Make>&);
 void add_reduce(sdk::Table<Make>&);
 void add_scan(sdk::Table<Make>&);

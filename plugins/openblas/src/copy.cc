@@ -88,6 +88,8 @@ void CopyPlan::runs(Device& d, char* dst, const char* src) const {
   });
 }
 
+constexpr int64_t kShortRow = 16;  // elements: finding the place of a row costs as much
+
 void CopyPlan::strided(Device& d, char* dst, const char* src) const {
   const Dim inner = dim_[nd_ - 1];
   const int64_t outer = numel_ / inner.size;
@@ -111,6 +113,25 @@ void CopyPlan::strided(Device& d, char* dst, const char* src) const {
       d.pool.ranges(inner.size, 1, 256, [&](int64_t b, int64_t e) {
         row(to + b * inner.dst, from + b * inner.src, e - b);
       });
+      return;
+    }
+    if (inner.size < kShortRow && nd_ > 1) {  // two dims at a time
+      const Dim mid = dim_[nd_ - 2];
+      auto plane = [&](T* p, const T* q) {
+        if (inner.size == 2 && inner.dst == 1 && inner.src == 0 && mid.dst == 2 && mid.src == 1) {
+          for (int64_t j = 0; j < mid.size; ++j) p[2 * j] = p[2 * j + 1] = q[j];
+          return;
+        }
+        for (int64_t j = 0; j < mid.size; ++j) row(p + j * mid.dst, q + j * mid.src, inner.size);
+      };
+      d.pool.ranges(outer / mid.size, double(inner.size * mid.size) + 4, 1,
+                    [&](int64_t b, int64_t e) {
+                      for (int64_t i = b; i < e; ++i) {
+                        int64_t x, y;
+                        offsets(i, nd_ - 2, x, y);
+                        plane(to + x, from + y);
+                      }
+                    });
       return;
     }
     d.pool.ranges(outer, double(inner.size) + 4, 1, [&](int64_t b, int64_t e) {

@@ -13,6 +13,7 @@ enum class Mode : uint8_t {
   Direct,    // contiguous: the loop reads the tensor
   Constant,  // one element: a block is filled with it once
   Rows,      // long contiguous runs: read directly, blocks end where a run ends
+  Repeat,    // long runs of one element: a block is filled with it, and ends where a run ends
   Pack       // anything else: gathered block by block
 };
 
@@ -38,7 +39,7 @@ class Elementwise final : public Kernel {
       : Kernel(caps), spec_(spec), n_(sdk::numel(call.outputs[0])) {
     out_type_ = out_type(call);
     out_bytes_ = sdk::size_of(out_type_);
-    out_half_ = sdk::is_half(out_type_) && !raw(call);
+    out_half_ = sdk::is_half(out_type_) && !spec.raw;
     int64_t traffic = 0;
     n_inputs_ = call.n_inputs + int(spec.numbers.size());
     for (int i = 0; i < call.n_inputs; ++i) n_inputs_ -= sdk::absent(call.inputs[i]);
@@ -59,7 +60,7 @@ class Elementwise final : public Kernel {
       }
       o.type = in_type(call, i);
       o.bytes = sdk::size_of(o.type);
-      o.half = sdk::is_half(o.type) && !raw(call);
+      o.half = sdk::is_half(o.type) && !spec.raw;
       o.layout = layout_of(call.inputs[i]);
       if (sdk::scalar(call.inputs[i]) || o.layout.constant()) {
         o.mode = Mode::Constant;
@@ -67,8 +68,10 @@ class Elementwise final : public Kernel {
         o.mode = Mode::Direct;
       } else {
         const Layout& l = o.layout;
-        bool rows = l.stride[l.nd - 1] == 1 && l.size[l.nd - 1] >= 256;
-        o.mode = rows ? Mode::Rows : Mode::Pack;
+        const bool runs = l.size[l.nd - 1] >= 256;
+        const int64_t step = l.stride[l.nd - 1];
+        const bool one = step == 0 && o.bytes == 4;
+        o.mode = runs && step == 1 ? Mode::Rows : runs && one ? Mode::Repeat : Mode::Pack;
       }
       if (n_ == 1) o.mode = Mode::Direct;
       direct_ &= o.mode == Mode::Direct && !o.half;
@@ -110,9 +113,6 @@ class Elementwise final : public Kernel {
   }
 
  private:
-  /* Kernels that only move bits need no conversion of halves. */
-  static bool raw(const vd_call& call) { return std::strcmp(call.op, "where") == 0; }
-
   /* The operand's value in the loop's type. */
   static const void* number(const Operand& o, const vd_call& call, unsigned char* to) {
     const double value = o.source < 0 ? o.value : sdk::scalar_value(call.inputs[o.source]);
@@ -147,7 +147,7 @@ class Elementwise final : public Kernel {
       int64_t n = end - at < kBlock ? end - at : kBlock;
       for (int i = 0; i < n_inputs_; ++i) {  // a block ends where a long run does
         const Operand& o = in_[i];
-        if (o.mode != Mode::Rows) continue;
+        if (o.mode != Mode::Rows && o.mode != Mode::Repeat) continue;
         int64_t inner = o.layout.size[o.layout.nd - 1], left = inner - at % inner;
         if (left < n) n = left;
       }
@@ -159,6 +159,9 @@ class Elementwise final : public Kernel {
           p[i] = base + at * o.bytes;
         } else if (o.mode == Mode::Rows) {
           p[i] = base + o.layout.at(at) * o.bytes;
+        } else if (o.mode == Mode::Repeat) {
+          s->fill32(buffer[i], base + o.layout.at(at) * o.bytes, n);
+          p[i] = buffer[i];
         } else {
           void* to = o.half ? static_cast<void*>(half) : buffer[i];
           gather(o.layout, o.bytes, base, at, n, to);
@@ -267,7 +270,9 @@ vd_status make_where(Device& d, const vd_call& call, std::unique_ptr<Kernel>& ke
   if (!arity(call, 3, 1) || in_type(call, 0) != DType::Bool ||
       in_type(call, 1) != in_type(call, 2) || in_type(call, 1) != out_type(call))
     return unsupported(call, err, "where takes a bool condition and two tensors of one dtype");
-  return make_elementwise(d, call, {where_loop(sdk::size_of(in_type(call, 1))), 1}, 0, kernel, err);
+  LoopSpec spec{where_loop(sdk::size_of(in_type(call, 1))), 1};
+  spec.raw = true;  // it only moves bits
+  return make_elementwise(d, call, spec, 0, kernel, err);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ struct LoopSpec {
   Loop loop = nullptr;
   double cost = 1;  // element-operations per element, for the decision to use threads
   std::vector<double> numbers = {};  // operands in place of absent inputs, and after the inputs
+  bool raw = false;                  // takes and gives 16-bit floats as they are
   bool retype = false;               // scalars may have any dtype: they become the loop's
 };
 

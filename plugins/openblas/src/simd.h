@@ -119,6 +119,8 @@ struct Simd {
   void (*f32_to_bf16)(uint16_t*, const float*, int64_t);
   void (*f16_to_f32)(float*, const uint16_t*, int64_t);
   void (*f32_to_f16)(uint16_t*, const float*, int64_t);
+  Loop narrow[2], widen[2];  // the same as element-wise loops: bfloat16, then float16
+  void (*fill32)(void* y, const void* x, int64_t n);  // n times the 4 bytes at x
   /* Copies past the caches: dst is 64-byte aligned, bytes a multiple of 64.  Others see it after
    * stream_end, which is dear: once per chunk of work, not per block. */
   void (*stream)(void* dst, const void* src, int64_t bytes);

@@ -356,3 +356,22 @@ def test_past_the_caches(blas):
     assert (y == a + 1).all()
     (y,) = blas.run("copy", [a], [(n, "f4")])
     assert (y == a).all()
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, np.dtype("i4"), np.dtype("i2")], ids=str)
+def test_long_rows_against_a_column(simd_device, dtype):
+    x, c = values((5, 3, 700), dtype, 1), values((5, 3, 1), dtype, 2)
+    (y,) = simd_device.run("add", [x, np.broadcast_to(c, x.shape)], [(x.shape, dtype)])
+    np.testing.assert_array_equal(y, x + c)
+
+
+def test_pairs_and_other_short_rows_are_copied(simd_device):
+    for shape in [(3, 5, 40, 1), (6, 1, 7, 1), (2, 3, 300, 1)]:
+        for n in (2, 3, 15):
+            for t in ("f4", "f8", "u1", "c16"):
+                x = np.broadcast_to(values(shape, np.dtype(t), 1), (*shape[:-1], n))
+                (y,) = simd_device.run("copy", [x], [(x.shape, t)])
+                np.testing.assert_array_equal(y, x)
+                turned = values((n, *shape[:-1]), np.dtype(t), 2).transpose(1, 2, 3, 0)
+                (y,) = simd_device.run("copy", [turned], [(turned.shape, t)])
+                np.testing.assert_array_equal(y, turned)

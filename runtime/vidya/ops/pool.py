@@ -158,6 +158,26 @@ def avg_pool(
     return cast_to(total, x.dtype)
 
 
+@op("tile_mean", fusable=False)
+def tile_mean(x: Tensor, kernel) -> Tensor:
+    """avg_pool of windows that lie side by side and cover x: its gradient is g, spread out."""
+    return avg_pool(x, kernel, kernel, (0,) * len(kernel))
+
+
+@tile_mean.pullback(saves="")
+def _(ctx, x, kernel):
+    lead, sizes = tuple(x.shape[: x.ndim - len(kernel)]), tuple(x.shape[x.ndim - len(kernel) :])
+    pairs = [(s // k, k) for s, k in zip(sizes, kernel, strict=True)]
+
+    def back(g):
+        apart = (g * (1.0 / math.prod(kernel))).reshape(
+            (*lead, *(s for n, _ in pairs for s in (n, 1)))
+        )
+        return apart.expand((*lead, *(s for pair in pairs for s in pair))).reshape(x.shape)
+
+    return back
+
+
 # ---- with PyTorch's arguments ----
 
 
@@ -209,11 +229,23 @@ def _avg_pool(n: int):
         if divisor_override == 0:
             raise ValueError(f"{name}: divisor_override must not be 0")
         kernel = per_dim(name, "kernel_size", kernel_size, n)
+        places = kernel if stride is None else per_dim(name, "stride", stride, n)
+        border = per_dim(name, "padding", padding, n, 0)
+        covers = not any(s % k for s, k in zip(x.shape[2:], kernel, strict=True) if k > 0)
+        if (
+            covers
+            and places == kernel
+            and not any(border)
+            and divisor_override is None
+            and x.numel()
+        ):
+            out = tile_mean(x, kernel)
+            return out.squeeze(0) if alone else out
         out = avg_pool(
             x,
             kernel,
-            kernel if stride is None else per_dim(name, "stride", stride, n),
-            per_dim(name, "padding", padding, n, 0),
+            places,
+            border,
             bool(ceil_mode),
             bool(count_include_pad),
             divisor_override,

@@ -67,6 +67,22 @@ void f32_to_f16(uint16_t* y, const float* x, int64_t n) {
   }
 }
 
+void fill32(void* y, const void* x, int64_t n) {
+  uint32_t* to = static_cast<uint32_t*>(y);
+  const uint32_t value = *static_cast<const uint32_t*>(x);
+  for (int64_t i = 0; i < n; ++i) to[i] = value;
+}
+
+/* The same as loops of element-wise kernels. */
+template <void (*F)(uint16_t*, const float*, int64_t)>
+void narrowing(void* out, const void* const* in, int64_t n) {
+  F(static_cast<uint16_t*>(out), static_cast<const float*>(in[0]), n);
+}
+template <void (*F)(float*, const uint16_t*, int64_t)>
+void widening(void* out, const void* const* in, int64_t n) {
+  F(static_cast<float*>(out), static_cast<const uint16_t*>(in[0]), n);
+}
+
 void stream(void* dst, const void* src, int64_t bytes) {
   char* d = static_cast<char*>(dst);
   const char* s = static_cast<const char*>(src);
@@ -177,6 +193,9 @@ void fill_convert(Simd& s) {
   s.f32_to_bf16 = f32_to_bf16;
   s.f16_to_f32 = f16_to_f32;
   s.f32_to_f16 = f32_to_f16;
+  s.narrow[0] = narrowing<f32_to_bf16>, s.narrow[1] = narrowing<f32_to_f16>;
+  s.widen[0] = widening<bf16_to_f32>, s.widen[1] = widening<f16_to_f32>;
+  s.fill32 = fill32;
   s.stream = stream;
   s.stream_end = stream_end;
   s.transpose16 = transpose16;
