@@ -69,6 +69,25 @@ BY_HAND = {
     "softmax": [soft, soft_columns],
     "linear": [product, plain_linear],
 }
+
+
+def residual(x, w):
+    return x + w @ w.mT
+
+
+def residual_of_rows(x, w):
+    return (w.reshape(4, 10, 40) @ w.mT).reshape(40, 40) + x
+
+
+def widened(x, w):
+    return (w.to(vidya.bfloat16) @ w.mT.to(vidya.bfloat16)).float() + x
+
+
+def widened_linear(x, w):
+    return F.linear(w.to(vidya.bfloat16), w.to(vidya.bfloat16)).float()
+
+
+PRODUCTS = [residual, residual_of_rows, widened, widened_linear]
 CASES = [(op, f) for op, functions in BY_HAND.items() for f in functions]
 WHOLE = {
     "rms_norm": lambda x, w: F.rms_norm(x, (7,), w),
@@ -79,7 +98,37 @@ WHOLE = {
 
 
 def test_every_rule_has_a_case():
-    assert {rule.op for rule in RULES} == set(BY_HAND)
+    assert {rule.op for rule in RULES} == {*BY_HAND, "matmul_accumulate"}
+
+
+@pytest.mark.parametrize("function", PRODUCTS, ids=lambda f: f.__name__)
+def test_a_product_and_what_is_added_to_it(device, function):
+    x, w = data(device, 40, 40), data(device, 40, 40, seed=1)
+    try:
+        made, got = ops(function, x, w)
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    _, wanted = ops(function, x, w, passes=OFF)
+    half = "widen" in function.__name__  # plain, the product is rounded before it is added
+    np.testing.assert_allclose(got[0], wanted[0], rtol=1e-2 if half else 1e-5, atol=0.05 * half)
+    added = [op for op in made if op not in ("cast", "copy", "reshape", "permute")]
+    if "matmul_accumulate" in made:
+        assert added == ["matmul_accumulate"]
+    else:  # a device that does not prefer it is left as it was
+        assert "matmul" in made or "linear" in made
+
+
+def test_a_product_that_is_used_elsewhere_stays(device):
+    x, w = data(device, 40, 40), data(device, 40, 40, seed=1)
+
+    def f(x, w):
+        p = w @ w.mT
+        return x + p, p
+
+    made, got = ops(f, x, w)
+    assert "matmul" in made and "matmul_accumulate" not in made
+    for a, b in zip(got, f(x, w), strict=True):
+        np.testing.assert_allclose(a, b.numpy(), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("op, function", CASES, ids=[f.__name__ for _, f in CASES])

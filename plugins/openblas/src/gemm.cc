@@ -219,7 +219,7 @@ void gemm(Device& d, const GemmShape& s, T* c, const T* a, const Matrices& am, c
 
   if constexpr (std::is_same_v<T, float>)
     if (d.simd->gemm32 && m >= kTileRows && n >= kTileCols && k >= 16 &&
-        gemm_packed(d, *d.simd->gemm32, s, c, a, am, b, bm, bias))
+        gemm_packed(d, *d.simd->gemm32, s, {c, bias}, a, am, b, bm))
       return;
 
   const Tiles tiles(d.pool.threads(), s, flops);

@@ -61,15 +61,15 @@ class Product {
   static constexpr int64_t kTerms = PackedKernels<E>::kTerms;
   static constexpr bool kFloat = sizeof(E) == 4;
 
-  Product(const PackedKernels<E>& kernels, const Simd* simd, const GemmShape& s, E* c, const E* a,
-          const Matrices& am, const E* b, const Matrices& bm, const E* bias, int64_t threads)
+  Product(const PackedKernels<E>& kernels, const Simd* simd, const GemmShape& s,
+          const PackedResult& c, const E* a, const Matrices& am, const E* b, const Matrices& bm,
+          int64_t threads)
       : kernels_(kernels),
         simd_(simd),
         s_(s),
         c_(c),
         a_(a),
         b_(b),
-        bias_(bias),
         am_(am),
         bm_(bm),
         by_rows_(am.s1 == 1),
@@ -89,21 +89,24 @@ class Product {
     const E* b = b_ + bm_.batch.at(i) + n0 * bm_.s1;
     uint32_t* rows = reinterpret_cast<uint32_t*>(mem);
     uint32_t* panels = rows + strip_words();
-    // sums of float32 are made in the result
-    E* out = c_ + i * s_.m * s_.n + m0 * s_.n + n0;
-    float* sums = reinterpret_cast<float*>(panels + cut_.columns * cut_.depth);
-    if constexpr (kFloat) sums = out;
+    const int64_t at = i * s_.m * s_.n + m0 * s_.n + n0, size = c_.wide ? 4 : sizeof(E);
+    char* out = static_cast<char*>(c_.c) + at * size;
+    const char* plus = c_.plus ? static_cast<const char*>(c_.plus) + at * size : nullptr;
+    // sums of float32 are made in the result, from what is added to them
+    float* sums = kFloat ? reinterpret_cast<float*>(out)
+                         : reinterpret_cast<float*>(panels + cut_.columns * cut_.depth);
+    const bool whole = cut_.depth == cut_.words, early = kFloat && !whole;
     Tile<E> t{};
     t.sums_step = kFloat ? s_.n : cut_.columns;
-    t.out_step = s_.n;
+    t.out_step = t.plus_step = s_.n;
+    t.wide = c_.wide;
     float bias[kColumns + 32];
-    if (bias_) widen(bias, bias_ + n0, nn);
+    if (c_.bias) widen(bias, static_cast<const E*>(c_.bias) + n0, nn);
     for (int64_t w0 = 0; w0 < cut_.words; w0 += cut_.depth) {
       const int64_t k0 = w0 * kTerms, kk = std::min(cut_.depth * kTerms, s_.k - k0);
       t.words = up(kk, kTerms);
-      t.add = w0 > 0;
-      const bool last = w0 + cut_.depth >= cut_.words;
-      if (cut_.depth < cut_.words || packed != block) {
+      const bool first = w0 == 0, last = w0 + cut_.depth >= cut_.words;
+      if (!whole || packed != block) {
         for (int64_t j = 0; j < nn; j += kTileCols)
           kernels_.pack_b(panels + j * t.words, b + k0 * bm_.s0 + j * bm_.s1, bm_.s0, bm_.s1, kk,
                           std::min(kTileCols, nn - j));
@@ -121,12 +124,20 @@ class Product {
         for (int64_t j = 0; j < nn; j += kTileCols) {
           t.b = panels + j * t.words;
           t.columns = std::min(kTileCols, nn - j);
-          t.bias = bias_ ? bias + j : nullptr;
           for (int64_t y = 0; y < n; y += each) {
             t.a = rows + y * a_step(t.words);
             t.rows = std::min(each, n - y);
+            const int64_t to = (r + y) * s_.n + j;
             t.sums = sums + (r + y) * t.sums_step + j;
-            t.out = last ? out + (r + y) * s_.n + j : nullptr;
+            t.out = last ? out + to * size : nullptr;
+            t.plus = last && plus && !early ? plus + to * size : nullptr;
+            t.from = t.sums;
+            t.from_step = t.sums_step;
+            if (first) {
+              t.from = c_.bias ? bias + j : nullptr;
+              if (early && plus) t.from = reinterpret_cast<const float*>(plus) + to;
+              t.from_step = c_.bias ? 0 : s_.n;
+            }
             kernels_.tile(t);
           }
         }
@@ -150,8 +161,8 @@ class Product {
   const PackedKernels<E>& kernels_;
   const Simd* simd_;
   const GemmShape& s_;
-  E* c_;
-  const E *a_, *b_, *bias_;
+  const PackedResult& c_;
+  const E *a_, *b_;
   const Matrices &am_, &bm_;
   bool by_rows_;
   Cut cut_;
@@ -160,9 +171,10 @@ class Product {
 }  // namespace
 
 template <class E>
-bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s, E* c, const E* a,
-                 const Matrices& am, const E* b, const Matrices& bm, const E* bias) {
-  const Product<E> product(kernels, d.simd, s, c, a, am, b, bm, bias,
+bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s,
+                 const PackedResult& c, const E* a, const Matrices& am, const E* b,
+                 const Matrices& bm) {
+  const Product<E> product(kernels, d.simd, s, c, a, am, b, bm,
                            std::min<int64_t>(d.pool.threads(), WorkQueues::kMost));
   const Cut& cut = product.cut();
   WorkQueues queues(cut.units, cut.workers);
@@ -179,11 +191,11 @@ bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s,
   return !no_memory;
 }
 
-template bool gemm_packed(Device&, const PackedKernels<float>&, const GemmShape&, float*,
-                          const float*, const Matrices&, const float*, const Matrices&,
-                          const float*);
-template bool gemm_packed(Device&, const PackedKernels<uint16_t>&, const GemmShape&, uint16_t*,
-                          const uint16_t*, const Matrices&, const uint16_t*, const Matrices&,
-                          const uint16_t*);
+template bool gemm_packed(Device&, const PackedKernels<float>&, const GemmShape&,
+                          const PackedResult&, const float*, const Matrices&, const float*,
+                          const Matrices&);
+template bool gemm_packed(Device&, const PackedKernels<uint16_t>&, const GemmShape&,
+                          const PackedResult&, const uint16_t*, const Matrices&, const uint16_t*,
+                          const Matrices&);
 
 }  // namespace vob

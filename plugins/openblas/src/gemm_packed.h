@@ -7,11 +7,21 @@
 
 namespace vob {
 
-/* c[b] (m x n, dense) = a[b] @ b[b] (+ bias [n]), accumulated in float32 and rounded once.  E is
- * float, or uint16_t for bfloat16; one of b's strides is 1.  False: no memory. */
+/* Where a product goes, m x n and dense, one after the other: rounded once to E, or to float32
+ * where it is `wide`. */
+struct PackedResult {
+  void* c;
+  const void* bias = nullptr;  // of E, [n]
+  const void* plus = nullptr;  // is added: of c's type and shape, and may be c
+  bool wide = false;
+};
+
+/* c[b] = a[b] @ b[b], accumulated in float32. E is float, or uint16_t for bfloat16; one of each
+ * operand's strides is 1. False: no memory. */
 template <class E>
-bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s, E* c, const E* a,
-                 const Matrices& am, const E* b, const Matrices& bm, const E* bias);
+bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s,
+                 const PackedResult& c, const E* a, const Matrices& am, const E* b,
+                 const Matrices& bm);
 
 }  // namespace vob
 

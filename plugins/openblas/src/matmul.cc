@@ -171,7 +171,7 @@ class MatMul final : public Kernel {
       p[i] = static_cast<uint16_t*>(to);
     }
     const uint16_t* bias = bias_ ? in_ptr<uint16_t>(call, 2) : nullptr;
-    if (!gemm_packed(d, d.bf16->gemm, s_, out_ptr<uint16_t>(call), p[0], a_.m, p[1], b_.m, bias))
+    if (!gemm_packed(d, d.bf16->gemm, s_, {out_ptr<uint16_t>(call), bias}, p[0], a_.m, p[1], b_.m))
       return fail(err, VD_OOM, "%s: no memory to pack an operand", call.op);
     return VD_OK;
   }
@@ -244,32 +244,9 @@ vd_status make_matmul(Device& d, const vd_call& call, std::unique_ptr<Kernel>& k
   if (!arity(call, 2, 1) || in_type(call, 1) != in_type(call, 0) ||
       out_type(call) != in_type(call, 0))
     return unsupported(call, err, "it takes two tensors of one dtype");
-  const vd_tensor &a = call.inputs[0], &b = call.inputs[1], &c = call.outputs[0];
-  const int nd = a.ndim;
-  if (nd < 2 || b.ndim != nd || c.ndim != nd || a.shape[nd - 1] != b.shape[nd - 2] ||
-      c.shape[nd - 2] != a.shape[nd - 2] || c.shape[nd - 1] != b.shape[nd - 1])
-    return fail(err, VD_INVALID, "matmul: shapes must be [..., M, K] @ [..., K, N]");
-  GemmShape s{a.shape[nd - 2], b.shape[nd - 1], a.shape[nd - 1], 1};
-  Matrices am{s.m, s.k, a.strides[nd - 2], a.strides[nd - 1], {}};
-  Matrices bm{s.k, s.n, b.strides[nd - 2], b.strides[nd - 1], {}};
-  for (int i = 0; i < nd - 2; ++i) {
-    if (a.shape[i] != b.shape[i] || c.shape[i] != a.shape[i])
-      return fail(err, VD_INVALID, "matmul: leading sizes differ in dim %d", i);
-    if (a.shape[i] == 1) continue;
-    s.batch *= a.shape[i];
-    am.batch.push(a.shape[i], a.strides[i]);
-    bm.batch.push(a.shape[i], b.strides[i]);
-  }
-  // Many A against one B are one tall A, if its rows follow each other.
-  auto &ab = am.batch, &bb = bm.batch;
-  while (ab.nd && bb.stride[bb.nd - 1] == 0 && s.m > 0 &&
-         (s.m == 1 || ab.stride[ab.nd - 1] == s.m * am.s0)) {
-    if (s.m == 1) am.s0 = ab.stride[ab.nd - 1];
-    s.m *= ab.size[ab.nd - 1];
-    s.batch /= std::max<int64_t>(1, ab.size[ab.nd - 1]);
-    --ab.nd, --bb.nd;
-  }
-  am.rows = s.m;
+  GemmShape s;
+  Matrices am, bm;
+  if (vd_status bad = product_shape(call, s, am, bm, err)) return bad;
   return finish(d, call, kStrided | kPreferred, s, am, bm, false, kernel, err);
 }
 
@@ -309,6 +286,7 @@ vd_status make_linear(Device& d, const vd_call& call, std::unique_ptr<Kernel>& k
 void add_matmul(sdk::Table<Make>& table) {
   table.add("matmul", make_matmul);
   table.add("linear", make_linear);
+  table.add("matmul_accumulate", make_matmul_accumulate);
 }
 
 }  // namespace vob

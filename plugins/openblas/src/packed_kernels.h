@@ -18,12 +18,15 @@ struct Tile {
   int64_t a_row, a_word;
   const uint32_t* b;             // word p of column j at p * kTileCols + j
   int64_t rows, columns, words;  // at most kTileRows x kTileCols
-  float* sums;                   // what k has given so far, kTileCols wide where E is not float
+  const float* from;             // what the sums start from, `from_step` between rows; null: from 0
+  int64_t from_step;
+  float* sums;  // where they are kept, kTileCols wide unless E is float; unless there is an `out`
   int64_t sums_step;
-  const float* bias;  // of these columns, where they start from one; or null
-  E* out;             // where the result goes, or null: back to `sums`
+  void* out;  // rounded to E, or float32 where it is `wide`
   int64_t out_step;
-  bool add;  // start from `sums`
+  const void* plus;  // of the same type: is added to the sums first; or null
+  int64_t plus_step;
+  bool wide;
 };
 
 template <class E>
@@ -37,7 +40,8 @@ struct PackedKernels {
    * all k, the last one as long, word after word of k. */
   void (*pack_a)(uint32_t* to, const E* a, int64_t s0, int64_t s1, int64_t rows, int64_t each,
                  int64_t k);
-  /* The same where a row lies along k: rows `step` words apart. */
+  /* The same where a row lies along k: rows `step` words apart, `step` in
+   * whole vectors. */
   void (*copy_rows)(uint32_t* to, int64_t step, const E* a, int64_t s0, int64_t rows, int64_t k);
   /* bfloat16 rounds ties to even and subnormal numbers to 0. */
   void (*tile)(const Tile<E>& t);

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from abi import Scalar
+from abi import UNSUPPORTED, Failure, Scalar
 from layouts import (
     BF16,
     COMPLEX,
@@ -127,6 +127,40 @@ def test_large_batched_matmul(blas, dtype):
     a, b = values((5, 70, 130), dtype, 1), values((5, 130, 210), dtype, 2)
     (c,) = blas.run("matmul", [a, b], [((5, 70, 210), dtype)])
     close(c, wide(a) @ wide(b), dtype, 130)
+
+
+@pytest.mark.parametrize("narrow, to", [("f4", "f4"), (BF16, "f4"), (BF16, BF16)], ids=str)
+@pytest.mark.parametrize("m, k, n", [(70, 90, 110), (40, 5001, 33), (14, 16, 32)])
+def test_matmul_accumulate(simd_device, narrow, to, m, k, n):
+    narrow, to = np.dtype(narrow), np.dtype(to)
+    ulps = 16 + math.sqrt(k)
+    for layout in (contiguous, transposed):
+        a, b, x = layout((m, k), narrow, 1), values((k, n), narrow, 2), values((m, n), to, 3)
+        want = wide(a) @ wide(b)
+        try:
+            (c,) = simd_device.run("matmul_accumulate", [a, b, None], [((m, n), to)])
+        except Failure as refusal:  # this instruction set has no tiles
+            assert refusal.status == UNSUPPORTED
+            return
+        close(c, want, to, k, ulps)
+        want = want + wide(x)
+        (c,) = simd_device.run("matmul_accumulate", [a, b, x], [((m, n), to)])
+        close(c, want, to, k, ulps)
+        simd_device.run("matmul_accumulate", [a, b, x], [x])  # in place
+        np.testing.assert_array_equal(x, c)
+
+
+def test_an_operand_is_no_place_for_the_result(blas):
+    x = values((40, 40), np.dtype("f4"), 1)
+    inplace = 2
+    for a, expected in [(x, 0), (values((40, 20), np.dtype("f4"), 1), inplace)]:
+        b = values((a.shape[1], 40), np.dtype("f4"), 2)
+        try:
+            call = blas.prepare("matmul_accumulate", [a, b, x], [np.empty_like(x)])
+        except Failure:
+            pytest.skip("this CPU has no tiles")
+        assert call.caps & inplace == expected
+        call.close()
 
 
 # ---- softmax -----------------------------------------------------------------------------------

@@ -118,7 +118,8 @@ typedef struct vd_call {
 
 enum {
   VD_CAP_STRIDED_IN = 1u << 0,    /* takes inputs of any strides; else they arrive contiguous */
-  VD_CAP_INPLACE = 1u << 1,       /* an output may be the same memory as an input of its shape */
+  VD_CAP_INPLACE = 1u << 1,       /* an output may be the same memory as the first input of its
+                                     shape and type; element-wise, as any of these */
   VD_CAP_ALLOCS_OUTPUT = 1u << 2, /* outputs arrive with buffer NULL; the kernel sets it */
   VD_CAP_PREFERRED = 1u << 3,     /* faster than its decomposition (a composite without it is
                                      decomposed when the decomposition has kernels) */

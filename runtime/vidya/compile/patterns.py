@@ -12,6 +12,7 @@ from .passes import slots, writers
 from .rules import FLOATS, POWERS, RULES, Found
 
 _COMMUTE = ("add", "mul")
+_PRODUCTS = ("matmul", "linear")  # of rows, however these are counted
 
 
 def simplify(trace: Trace, outputs: list[Any]) -> int:
@@ -159,7 +160,10 @@ class _Matcher:
         at = self.made.get(t._slot)
         if at is None or at in self.gone or self.many[t._slot] != 1 or t._slot in self.pinned:
             return False
-        return _whole(t, self.trace.nodes[at].outputs[0]) and self._node(at, tree, found, inside)
+        value = self.trace.nodes[at].outputs[0]
+        if not _whole(t, value) and not (tree[0] in _PRODUCTS and _folded(t, value)):
+            return False
+        return self._node(at, tree, found, inside)
 
     def _closed(self, at: int, inside: set[int], found: Found) -> bool:
         """Is what is inside used inside alone, and what is read not written meanwhile?"""
@@ -192,3 +196,16 @@ def _whole(t: Any, value: Any) -> bool:
         return False
     pairs = zip(t.shape, t.strides, value.shape, value.strides, strict=True)
     return all((n == m and (n == 1 or s == r)) or (m == 1 and s == 0) for n, s, m, r in pairs)
+
+
+def _folded(t: Any, value: Any) -> bool:
+    """Is t all of the rows of the value, numbered otherwise?"""
+    return (
+        t.is_contiguous()
+        and value.is_contiguous()
+        and t._offset == value._offset
+        and t.dtype is value.dtype
+        and t.ndim > 1
+        and t.shape[-1] == value.shape[-1]
+        and t.numel() == value.numel()
+    )

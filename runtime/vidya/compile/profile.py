@@ -27,7 +27,7 @@ def _distinct(t: Any) -> int:
 def flops(node: Node) -> int:
     """Multiplications and additions of the matrix products in a node; 0 where it has none."""
     ins, op = node.inputs, node.op
-    if op == "matmul":
+    if op in ("matmul", "matmul_accumulate"):
         return 2 * node.outputs[0].numel() * ins[0].shape[-1]
     if op == "linear":
         return 2 * ins[0].numel() * ins[1].shape[0]

@@ -94,6 +94,42 @@ def _linear(found: Found, out: Any) -> Any:
     return [x, w, bias], {}
 
 
+def _product(found: Found, out: Any) -> tuple[Any, Any] | None:
+    """a and b with the result's leading dims."""
+    a, b, lead = found["a"], found["b"], out.shape[:-1]
+    if a.shape[:-1] == lead and b.ndim == a.ndim:
+        return a, b
+    rows, steps = a.shape[:-1], a.strides[:-1]
+    if b.ndim != 2 or math.prod(rows) != math.prod(lead):
+        return None
+    if any(steps[i] != steps[i + 1] * rows[i + 1] for i in range(len(rows) - 1)):
+        return None  # rows that do not follow each other are not counted otherwise
+    new = [steps[-1] * math.prod(lead[i + 1 :]) for i in range(len(lead))]
+    a = _core.view(a, [*lead, a.shape[-1]], [*new, a.strides[-1]], a._offset, None)
+    repeated = [0] * (len(lead) - 1)
+    return a, _core.view(b, [*lead[:-1], *b.shape], [*repeated, *b.strides], b._offset, None)
+
+
+def _wide(found: Found, out: Any) -> Any:
+    """What is multiplied in 16 bits and then needed in float32 stays in float32."""
+    ab = _product(found, out) if out.dtype is dtypes.float32 else None
+    return None if ab is None or ab[0].dtype not in HALVES else ([*ab, None], {})
+
+
+def _wide_linear(found: Found, out: Any) -> Any:
+    w = found["b"]
+    turned = _core.view(w, w.shape[::-1], w.strides[::-1], w._offset, None)
+    return _wide({**found, "b": turned}, out)
+
+
+def _plus(found: Found, out: Any) -> Any:
+    x = found["x"]
+    if x.dtype is not out.dtype or x.shape != out.shape:
+        return None
+    ab = _product(found, out)
+    return None if ab is None else ([*ab, x], {})
+
+
 _VARIANCE = "add(mul(sum(square(x)), #n), #eps)"
 _CENTRED = "sub(x, mul(sum(x), #n))"
 _SPREAD = f"add(mul(sum(square({_CENTRED})), #n), #eps)"
@@ -111,9 +147,14 @@ RULES = [  # the first that holds wins: a layer norm is an rms norm of what is c
     Rule("softmax", f"div({_POWERS}, sum({_POWERS}))", _softmax),
     Rule("linear", "add(linear(x, w, -), b)", _linear),
     Rule("linear", "add(matmul(x, w), b)", _linear),
+    Rule("matmul_accumulate", "cast(matmul(a, b))", _wide),
+    Rule("matmul_accumulate", "cast(linear(a, b, -))", _wide_linear),
+    Rule("matmul_accumulate", "add(x, matmul_accumulate(a, b, -))", _plus),
+    Rule("matmul_accumulate", "add(x, matmul(a, b))", _plus),
 ]
 
 # A power that is a number known now, and the kernel that it is. (Not of a half: the root of -inf is
 # NaN, the power is inf.)
 POWERS = {2.0: "square", -1.0: "reciprocal"}
+HALVES = (dtypes.float16, dtypes.bfloat16)
 FLOATS = (dtypes.float16, dtypes.bfloat16, dtypes.float32, dtypes.float64)

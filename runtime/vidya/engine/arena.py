@@ -7,10 +7,12 @@ strategy of Pisarchyk and Lee, Efficient Memory Management for Deep Neural Net I
 from __future__ import annotations
 
 import bisect
+from typing import Any
 
-from .trace import Trace
+from .trace import INPLACE, Node, Trace
 
 _LINE = 64  # bytes: every value starts on a cache line
+_ELEMENTWISE = ("ewise", "ewise_sums", "add", "sub", "mul")
 
 
 def in_arena(trace: Trace, outs: list) -> tuple[dict[int, int], list[int], dict[int, int]]:
@@ -24,11 +26,58 @@ def in_arena(trace: Trace, outs: list) -> tuple[dict[int, int], list[int], dict[
             slots[t._slot] = n + len(blocks)
             blocks.append(trace.sizes[t._slot])
     inside = [v for v in first if v not in slots]
-    offsets = lay_out([(trace.sizes[v], first[v], last[v]) for v in inside])
-    for value, offset in zip(inside, offsets, strict=True):
+    over = overwritten(trace, set(inside), first, last)
+    own = [v for v in inside if v not in over]
+    ends = {v: last[v] for v in own}
+    for value, place in over.items():
+        ends[place] = max(ends[place], last[value])
+    placed = lay_out([(trace.sizes[v], first[v], ends[v]) for v in own])
+    offsets = dict(zip(own, placed, strict=True))
+    for value in inside:
+        offset = offsets.setdefault(value, offsets[over.get(value, value)])
         slots[value] = n
         blocks[0] = max(blocks[0], offset + trace.sizes[value])
-    return slots, blocks, dict(zip(inside, offsets, strict=True))
+    return slots, blocks, offsets
+
+
+def overwritten(
+    trace: Trace, inside: set[int], first: dict[int, int], last: dict[int, int]
+) -> dict[int, int]:
+    """Results that take the place of an operand which nobody needs afterwards: value by value.
+
+    What was just read is in the caches, and is written there.
+    """
+    place: dict[int, int] = {}
+    for at, node in enumerate(trace.nodes):
+        if not node.caps & INPLACE or node.function:
+            continue
+        taken: set[int] = set()
+        for out in node.outputs:
+            if out._slot not in inside or first[out._slot] != at:
+                continue
+            for value in _candidates(trace, node, out):
+                if value in inside and last[value] == at and value not in taken:
+                    place[out._slot] = place.get(value, value)
+                    taken.add(value)
+                    break
+    return place
+
+
+def _candidates(trace: Trace, node: Node, out: Any) -> list[int]:
+    """Operands whose place `out` may take: the first that looks like it, element-wise any."""
+    same = [
+        t._slot
+        for t in node.inputs
+        if t is not None and t._slot >= 0 and t._meta_key == out._meta_key and not t._offset
+        if trace.sizes.get(t._slot) == trace.sizes[out._slot]
+    ]
+    same = same if node.op in _ELEMENTWISE else same[:1]
+    otherwise = {
+        t._slot
+        for t in node.inputs
+        if t is not None and (t._meta_key != out._meta_key or t._offset)
+    }
+    return [value for value in same if value not in otherwise]
 
 
 def lifetimes(trace: Trace) -> tuple[dict[int, int], dict[int, int]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..schema import PRIMITIVE, op
 from .elementwise import conj_of
-from .rules import broadcast_shapes, expand_to, kernel, promote
+from .rules import accumulation, broadcast_shapes, cast_to, expand_to, kernel, promote
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -114,3 +114,27 @@ def _(ctx, x, weight, bias):
         return gx, gw, flat.sum(0) if ctx.needs[2] else None
 
     return back
+
+
+@op("matmul_accumulate")
+def matmul_accumulate(a: Tensor, b: Tensor, x: Tensor | None = None) -> Tensor:
+    """x + a @ b, in x's dtype; without x the product in float32 or wider.
+
+    a [..., M, K] and b [..., K, N] with the same leading sizes, x [..., M, N] of their dtype or of
+    the one that they are summed in. A kernel need not round the product of 16-bit operands first.
+    """
+    if a.ndim < 2 or a.ndim != b.ndim or a.shape[:-2] != b.shape[:-2] or a.dtype is not b.dtype:
+        raise ValueError(
+            f"matmul_accumulate: a {tuple(a.shape)} {a.dtype.name} and b {tuple(b.shape)} "
+            f"{b.dtype.name} must be [..., M, K] and [..., K, N] of one dtype"
+        )
+    wide = accumulation(a.dtype)
+    product = matmul(a, b)
+    if x is None:
+        return cast_to(product, wide)
+    if x.dtype not in (a.dtype, wide) or x.shape != product.shape:
+        raise ValueError(
+            f"matmul_accumulate: x {tuple(x.shape)} {x.dtype.name} must be "
+            f"{tuple(product.shape)}, in {a.dtype.name} or {wide.name}"
+        )
+    return x + cast_to(product, x.dtype)

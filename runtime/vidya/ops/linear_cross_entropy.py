@@ -8,6 +8,7 @@ from .. import _core
 from ..schema import op
 from .create import full
 from .layout import cat, expand
+from .linalg import matmul_accumulate
 from .loss import cross_entropy_rows, cross_entropy_rows_backward
 from .rules import accumulation, cast_to
 
@@ -92,8 +93,7 @@ def linear_cross_entropy_rows_backward(
             p = (cast_to(logits, wide) - end.reshape((-1, 1))).exp()
             dl = dl + cast_to(p * g_lse.narrow(0, at, n).reshape((-1, 1)), dl.dtype)
         dxs.append(dl @ weight)
-        part = cast_to(dl.transpose(0, 1) @ rows, wide)
-        dw = part if dw is None else dw + part
+        dw = matmul_accumulate(dl.transpose(0, 1), rows, dw)
     return dxs[0] if len(dxs) == 1 else cat(dxs, 0), cast_to(dw, weight.dtype)
 
 
@@ -118,8 +118,7 @@ def linear_cross_entropy_total(
         totals.append(nll.sum())
         dl = cross_entropy_rows_backward(one.expand((n,)), logits, labels, lse, ignore_index)
         dxs.append(dl @ weight)
-        part = cast_to(dl.transpose(0, 1) @ rows, wide)
-        dw = part if dw is None else dw + part
+        dw = matmul_accumulate(dl.transpose(0, 1), rows, dw)
     total = totals[0]
     for more in totals[1:]:
         total = total + more

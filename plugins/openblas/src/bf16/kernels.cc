@@ -1,7 +1,5 @@
 #include "kernels.h"
 
-#include <cstring>
-
 #include "../simd/spread.h"
 #include "../simd/tile.h"
 #include "../simd/transpose.h"
@@ -105,24 +103,32 @@ void pack_a(uint32_t* to, const uint16_t* a, int64_t s0, int64_t s1, int64_t row
 }
 
 void copy_rows(uint32_t* to, int64_t step, const uint16_t* a, int64_t s0, int64_t rows, int64_t k) {
-  for (int64_t i = 0; i < rows; ++i, to += step, a += s0) {
-    if (k % 2) to[k / 2] = a[k - 1];
-    std::memcpy(to, a, size_t(k / 2) * 4);
-  }
+  for (int64_t i = 0; i < rows; ++i, to += step, a += s0)
+    for (int64_t p = 0; p < k; p += 32)
+      _mm512_storeu_si512(to + p / 2, _mm512_maskz_loadu_epi16(first(k - p), a + p));
 }
 
-struct Madd {
+class Madd {
+ public:
   using E = uint16_t;
   static __m512 madd(__m512 sum, __m512i a, __m512i b) {
     return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
   }
-  static void store(uint16_t* to, __m512 low, __m512 high, int64_t n) {
+  static void store(uint16_t* to, const uint16_t* plus, __m512 low, __m512 high, int64_t n) {
+    if (plus) {
+      const __m512i x = _mm512_maskz_loadu_epi16(first(n), plus);
+      low = _mm512_add_ps(low, wide(_mm512_castsi512_si256(x)));
+      high = _mm512_add_ps(high, wide(_mm512_extracti64x4_epi64(x, 1)));
+    }
     const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(high, low);
     if (n == kTileCols)
       _mm512_storeu_si512(to, both);
     else
       _mm512_mask_storeu_epi16(to, first(n), both);
   }
+
+ private:
+  static __m512 wide(__m256i x) { return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16); }
 };
 
 }  // namespace

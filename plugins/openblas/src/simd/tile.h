@@ -12,61 +12,102 @@ static inline __mmask16 first16(int64_t n) {
   return n >= 16 ? 0xffff : n <= 0 ? 0 : __mmask16((1u << n) - 1);
 }
 
-/* R rows. `Op` has the type E, the product of words `madd(acc, a, b)`, and `store(out, low, high,
- * n)` of the first n of 32 sums. */
+/* The first n of 32 sums, as float32. */
+static inline void store_sums(float* to, const float* plus, __m512 low, __m512 high, int64_t n) {
+  const __mmask16 m0 = first16(n), m1 = first16(n - 16);
+  if (plus) {
+    low = _mm512_add_ps(low, _mm512_maskz_loadu_ps(m0, plus));
+    high = _mm512_add_ps(high, _mm512_maskz_loadu_ps(m1, plus + 16));
+  }
+  if (n == kTileCols) {
+    _mm512_storeu_ps(to, low);
+    _mm512_storeu_ps(to + 16, high);
+  } else {
+    _mm512_mask_storeu_ps(to, m0, low);
+    _mm512_mask_storeu_ps(to + 16, m1, high);
+  }
+}
+
+/* The lines of memory where a tile's result goes, and of what is added to it. They are asked for
+ * one by one while the sums are made: all at once they would hold up the operands. */
+class Lines {
+ public:
+  Lines(void* out, int64_t out_step, const void* plus, int64_t plus_step, int64_t bytes, int rows)
+      : out_(static_cast<const char*>(out)),
+        plus_(static_cast<const char*>(plus)),
+        out_step_(out_step),
+        plus_step_(plus_step),
+        bytes_(bytes),
+        left_(out ? rows * ((bytes + 63) / 64) : 0) {}
+
+  int64_t left() const { return left_; }
+  void next() {
+    if (left_ <= 0) return;
+    __builtin_prefetch(out_ + at_, 1);
+    if (plus_) __builtin_prefetch(plus_ + at_);
+    --left_;
+    at_ += 64;
+    if (at_ < bytes_) return;
+    at_ = 0;
+    out_ += out_step_;
+    plus_ = plus_ ? plus_ + plus_step_ : nullptr;
+  }
+
+ private:
+  const char *out_, *plus_;
+  int64_t out_step_, plus_step_, bytes_, left_, at_ = 0;
+};
+
+/* R rows. `Op` has the type E, the product of words `madd(acc, a, b)`, and `store(out, plus, low,
+ * high, n)` of the first n of 32 sums. */
 template <class Op, int R, bool kByRows>
 void tile_of(const Tile<typename Op::E>& t) {
   using E = typename Op::E;
   constexpr bool kFloat = sizeof(E) == 4;
-  const __mmask16 m0 = kFloat ? first16(t.columns) : 0xffff,
-                  m1 = kFloat ? first16(t.columns - 16) : 0xffff;
+  const bool wide = kFloat || t.wide;
+  const int64_t size = wide ? 4 : int64_t(sizeof(E));
   __m512 acc[R][2];
   for (int i = 0; i < R; ++i) {
-    const float* from = t.add ? t.sums + i * t.sums_step : t.bias;
-    acc[i][0] = from ? _mm512_maskz_loadu_ps(m0, from) : _mm512_setzero_ps();
-    acc[i][1] = from ? _mm512_maskz_loadu_ps(m1, from + 16) : _mm512_setzero_ps();
+    const float* from = t.from ? t.from + i * t.from_step : nullptr;
+    const int64_t n = kFloat ? t.columns : kTileCols;
+    acc[i][0] = from ? _mm512_maskz_loadu_ps(first16(n), from) : _mm512_setzero_ps();
+    acc[i][1] = from ? _mm512_maskz_loadu_ps(first16(n - 16), from + 16) : _mm512_setzero_ps();
   }
-  // the lines that are written at the end are on their way meanwhile
-  if (t.out)
-    for (int i = 0; i < R; ++i)
-      for (int64_t j = 0; j < t.columns; j += 64 / int64_t(sizeof(E)))
-        __builtin_prefetch(t.out + i * t.out_step + j, 1);
+  Lines lines(t.out, t.out_step * size, t.plus, t.plus_step * size, t.columns * size, R);
+  // all lines within three quarters of the words
+  int64_t part = lines.left() ? t.words * 3 / 4 / lines.left() : t.words;
+  if (part < 1) part = 1;
   const uint32_t *a = t.a, *b = t.b;
-  if constexpr (kByRows) {
-    const int64_t step = t.a_row;
-    const uint32_t* a3[4] = {a, a + 3 * step, a + 6 * step, a + 9 * step};
-    for (int64_t p = 0; p < t.words; ++p, b += kTileCols) {
+  const int64_t step = t.a_row;
+  const uint32_t* a3[4] = {a, a + 3 * step, a + 6 * step, a + 9 * step};
+  for (int64_t p = 0; p < t.words;) {
+    lines.next();
+    const int64_t end = p + part < t.words ? p + part : t.words;
+    for (; p < end; ++p, b += kTileCols) {
       const __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + 16);
       for (int i = 0; i < R; ++i) {
-        const __m512i x = _mm512_set1_epi32(int(a3[i / 3][i % 3 * step]));
+        const __m512i x = _mm512_set1_epi32(int(kByRows ? a3[i / 3][i % 3 * step] : a[i]));
         acc[i][0] = Op::madd(acc[i][0], x, b0);
         acc[i][1] = Op::madd(acc[i][1], x, b1);
       }
-      for (int i = 0; i < 4; ++i) ++a3[i];
-    }
-  } else {
-    for (int64_t p = 0; p < t.words; ++p, a += t.a_word, b += kTileCols) {
-      const __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + 16);
-      for (int i = 0; i < R; ++i) {
-        const __m512i x = _mm512_set1_epi32(int(a[i]));
-        acc[i][0] = Op::madd(acc[i][0], x, b0);
-        acc[i][1] = Op::madd(acc[i][1], x, b1);
-      }
+      if (kByRows)
+        for (int i = 0; i < 4; ++i) ++a3[i];
+      else
+        a += t.a_word;
     }
   }
-  if (t.out) {
-    for (int i = 0; i < R; ++i) Op::store(t.out + i * t.out_step, acc[i][0], acc[i][1], t.columns);
-  } else {
-    for (int i = 0; i < R; ++i) {
-      float* to = t.sums + i * t.sums_step;
-      if (!kFloat || t.columns == kTileCols) {
-        _mm512_storeu_ps(to, acc[i][0]);
-        _mm512_storeu_ps(to + 16, acc[i][1]);
-      } else {
-        _mm512_mask_storeu_ps(to, m0, acc[i][0]);
-        _mm512_mask_storeu_ps(to + 16, m1, acc[i][1]);
-      }
-    }
+  for (int i = 0; i < R; ++i) {
+    if (!t.out)
+      store_sums(t.sums + i * t.sums_step, nullptr, acc[i][0], acc[i][1],
+                 kFloat ? t.columns : kTileCols);
+    else if (wide)
+      store_sums(static_cast<float*>(t.out) + i * t.out_step,
+                 t.plus ? static_cast<const float*>(t.plus) + i * t.plus_step : nullptr, acc[i][0],
+                 acc[i][1], t.columns);
+    else
+      Op::store(static_cast<E*>(t.out) + i * t.out_step,
+                t.plus ? static_cast<const E*>(t.plus) + i * t.plus_step : nullptr, acc[i][0],
+                acc[i][1], t.columns);
   }
 }
 

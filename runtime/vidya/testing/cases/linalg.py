@@ -40,6 +40,24 @@ case(
     scale=2,
     bench=lambda t: [S(t(1024, 1024), t(1024, 1024)), S(t(2048, 768), t(768, 3072))],
 )
+
+case(
+    "matmul_accumulate",
+    lambda a, b, x: x + np.matmul(a, b),
+    fn="ops.linalg.matmul_accumulate",
+    samples=lambda t: [
+        S(t(3, 5), t(5, 4), t(3, 4)),
+        S(t(2, 14, 18), t(2, 18, 35), t(2, 14, 35)),
+        S(t(14, 18), t(18, 14), t(14, 14)),
+        S(t(3, 0), t(0, 4), t(3, 4)),
+    ],
+    types="f",
+    scale=2,
+    wrong=lambda t: [
+        Wrong(S(t(3, 5), t(5, 4), t(4, 3)), ValueError, r"x \(4, 3\)"),
+        Wrong(S(t(3, 5), t(2, 5, 4)), ValueError, r"2, 5, 4"),
+    ],
+)
 case("matmul_square", np.matmul, _square, fn="matmul", types="fc", scale=2)
 case(
     "mm",
