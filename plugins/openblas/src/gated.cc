@@ -1,4 +1,4 @@
-// Gated activations and their gradients, as element-wise programs of their own.
+// Gated activations and their gradients, mostly as element-wise programs of their own.
 #include "ewise.h"
 
 namespace vob {
@@ -30,6 +30,38 @@ const Gated kGated[] = {
     {"relu_squared", "relu 0; square 1", nullptr, {2}, 1},
 };
 
+constexpr int64_t kStream = 24 << 20;  // bytes: programs write larger results past the caches
+
+/* SwiGLU of contiguous tensors, straight through. */
+template <class E>
+vd_status swiglu(Device& d, const vd_call& call, int64_t n, bool backward) {
+  d.pool.ranges(n, 16, 1024, [&](int64_t b, int64_t e) {
+    const E *x0 = in_ptr<E>(call, 0) + b, *x1 = in_ptr<E>(call, 1) + b;
+    if constexpr (sizeof(E) == 4) {
+      if (backward)
+        d.simd->swiglu_backward32(out_ptr<E>(call, 0) + b, out_ptr<E>(call, 1) + b, x0, x1,
+                                  in_ptr<E>(call, 2) + b, e - b);
+      else
+        d.simd->swiglu32(out_ptr<E>(call) + b, x0, x1, e - b);
+    } else {
+      if (backward)
+        d.simd->swiglu_backward_bf16(out_ptr<E>(call, 0) + b, out_ptr<E>(call, 1) + b, x0, x1,
+                                     in_ptr<E>(call, 2) + b, e - b);
+      else
+        d.simd->swiglu_bf16(out_ptr<E>(call) + b, x0, x1, e - b);
+    }
+  });
+  return VD_OK;
+}
+
+bool plain(const vd_call& call) {
+  for (int i = 0; i < call.n_inputs; ++i)
+    if (in_type(call, i) != in_type(call, 0) || !sdk::contiguous(call.inputs[i]) ||
+        !sdk::same_shape(call.inputs[i], call.outputs[0]))
+      return false;
+  return true;
+}
+
 vd_status make(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
   for (const Gated& g : kGated) {
     if (std::strcmp(g.op, call.op) != 0) continue;
@@ -38,6 +70,17 @@ vd_status make(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel, 
                   int(g.results.size()));
     for (int i = 0; i < call.n_inputs; ++i)
       if (!sdk::is_float(in_type(call, i))) return unsupported(call, err, "it is for floats");
+    const DType t = in_type(call, 0);
+    const int64_t n = sdk::numel(call.outputs[0]);
+    if (std::strncmp(call.op, "swiglu", 6) == 0 && (t == DType::F32 || t == DType::BF16) &&
+        plain(call) && n * sdk::size_of(t) < kStream) {
+      const bool backward = g.inputs == 3;
+      return answer(kernel, kStrided | kInplace | kPreferred,
+                    [=](Device& device, const vd_call& c, vd_err*) {
+                      return t == DType::F32 ? swiglu<float>(device, c, n, backward)
+                                             : swiglu<uint16_t>(device, c, n, backward);
+                    });
+    }
     const bool tanh =
         g.program_tanh && std::strcmp(sdk::attr_str(call, "approximate", "none"), "tanh") == 0;
     vd_attr attrs[2]{};

@@ -30,15 +30,6 @@ class Accumulate final : public Kernel {
   bool half_, wide_;
 };
 
-bool dense(const vd_tensor& t) {
-  int64_t want = 1;
-  for (int i = t.ndim - 1; i >= 0; --i) {
-    if (t.shape[i] != 1 && t.strides[i] != want) return false;
-    want *= t.shape[i];
-  }
-  return true;
-}
-
 }  // namespace
 
 vd_status make_matmul_accumulate(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel,
@@ -51,7 +42,7 @@ vd_status make_matmul_accumulate(Device& d, const vd_call& call, std::unique_ptr
     return unsupported(call, err, "it multiplies what the CPU has tiles for");
   const vd_tensor& x = call.inputs[2];
   if (!sdk::absent(x) &&
-      (in_type(call, 2) != to || !sdk::same_shape(x, call.outputs[0]) || !dense(x)))
+      (in_type(call, 2) != to || !sdk::same_shape(x, call.outputs[0]) || !sdk::contiguous(x)))
     return unsupported(call, err, "x lies as the result does");
   GemmShape s;
   Matrices a, b;

@@ -174,6 +174,14 @@ struct Simd {
   void (*scaled_exp32)(float* dx, const float* x, double lse, double g, int64_t n);
   void (*scaled_exp64)(double* dx, const double* x, double lse, double g, int64_t n);
 
+  /* silu(gate) up, and the gradients of both; results may be operands. */
+  void (*swiglu32)(float* y, const float* gate, const float* up, int64_t n);
+  void (*swiglu_bf16)(uint16_t* y, const uint16_t* gate, const uint16_t* up, int64_t n);
+  void (*swiglu_backward32)(float* dgate, float* dup, const float* g, const float* gate,
+                            const float* up, int64_t n);
+  void (*swiglu_backward_bf16)(uint16_t* dgate, uint16_t* dup, const uint16_t* g,
+                               const uint16_t* gate, const uint16_t* up, int64_t n);
+
   // matrix-vector: y[i] = dot(a row i, x), rows `stride` apart; and y += sum_k x[k] * (a row k)
   void (*dot_rows32)(float* y, int64_t ystride, const float* a, int64_t stride, const float* x,
                      int64_t rows, int64_t n);
