@@ -85,9 +85,11 @@ def _memory(entry: Entry) -> str:
     makers = {t._slot: node.op for node in capture.nodes for t in node.outputs}
     steps, height = max(len(capture.nodes), 1), max(blocks[0], 1)
     shapes = []
+    begun = {(offset, first[value]) for value, offset in offsets.items()}
     for value, offset in offsets.items():
         nbytes = capture.sizes[value]
-        x, w = first[value] / steps * _WIDTH, (last[value] + 1 - first[value]) / steps * _WIDTH
+        end = last[value] + ((offset, last[value]) not in begun)  # a result may take its place
+        x, w = first[value] / steps * _WIDTH, (end - first[value]) / steps * _WIDTH
         h = max(nbytes / height * _HEIGHT, 0.5)
         y = _HEIGHT - offset / height * _HEIGHT - h
         op = makers.get(value, "")
