@@ -201,11 +201,15 @@ void Plan::finish() {
 bool Plan::can_write(const TensorObject* t, TensorObject* const* tensors) const {
   if (!ends_in_result || outputs[0].meta != t->meta || t->flags & VIEW_COPY) return false;
   const Step& last = steps.back();
+  bool seen = false;  // an operand of the result's shape and type
   for (const Operand& o : last.inputs) {
-    if (o.kind != Operand::SLOT || o.index >= static_cast<int>(inputs.size())) continue;
+    if (o.kind != Operand::SLOT) continue;
+    bool first = !seen && o.meta == t->meta;
+    seen |= first;
+    if (o.index >= static_cast<int>(inputs.size())) continue;
     const TensorObject* source = tensors[o.index];
     if (source->storage != t->storage) continue;
-    bool same = o.meta == t->meta && source->offset + o.offset == t->offset;
+    bool same = first && source->offset + o.offset == t->offset;
     if (!same || !(last.kernel->found.caps & VD_CAP_INPLACE)) return false;
   }
   return true;
