@@ -12,6 +12,7 @@ import sys
 import pytest
 import vidya
 from vidya.cli.main import run
+from vidya.testing import fakes
 from vidya.train.run import CHECKPOINT, read_checkpoint
 
 COMMAND = [sys.executable, "-c", "from vidya.cli import main; main()"]
@@ -336,6 +337,16 @@ def test_ops_explains_an_op(cli, name):
     facts = dict(line.split("  ", 1) for line in out if "  " in line)
     assert facts["kind"].strip() == "composite" and facts["gradient"].strip() == "its own"
     assert facts["numpy"].split() == ["decomposed:", "amax,", "sub,", "exp,", "sum,", "div"]
+
+
+def test_ops_of_a_device_that_lacks_dtypes(cli, tmp_path):
+    directory = fakes.install(tmp_path / "fakes")
+    try:
+        status, out, _ = cli("ops", "--device", "tile")
+    finally:
+        fakes.uninstall(directory)
+    quantized = next(line.split() for line in out if line.startswith("quantized_linear "))
+    assert status == 0 and "missing" in quantized
 
 
 def test_ops_explains_a_function_of_ops(cli):

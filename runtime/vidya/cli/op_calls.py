@@ -38,7 +38,9 @@ def _others(device: Any) -> dict[str, Callable[[], Any]]:
     def whole(*shape: int, kind: Any = vidya.int64) -> Any:
         return vidya.zeros(shape, dtype=kind, device=device)
 
-    quantized = whole(4, 64, kind=vidya.int8)
+    def quantized() -> Any:
+        return whole(4, 64, kind=vidya.int8)
+
     adam = [0.1, 0.9, 0.99, 1e-8, 0.0, 1]
     muon = [0.1, 0.9, 0.99, 0.0]
     return {
@@ -57,8 +59,8 @@ def _others(device: Any) -> dict[str, Callable[[], Any]]:
         "cache_write_": lambda: cache_write_(x(1, 1, 4, 2), x(1, 1, 1, 2), whole(1)),
         "paged_cache_write_": lambda: paged_cache_write_(x(2, 4, 2), x(1, 2), whole(1)),
         "paged_slots": lambda: paged_slots(whole(2), whole(1), 4),
-        "dequantize": lambda: dequantize(quantized, x(4, 2)),
-        "quantized_linear": lambda: quantized_linear(x(2, 64), quantized, x(4, 2)),
+        "dequantize": lambda: dequantize(quantized(), x(4, 2)),
+        "quantized_linear": lambda: quantized_linear(x(2, 64), quantized(), x(4, 2)),
         "linear_cross_entropy_rows": lambda: linear_cross_entropy_rows(x(2, 3), x(4, 3), whole(2)),
         "linear_cross_entropy_total": lambda: linear_cross_entropy_total(
             x(2, 3), x(4, 3), whole(2)
