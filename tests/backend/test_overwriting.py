@@ -42,6 +42,23 @@ def test_what_is_read_may_be_what_is_written(device, name):
     np.testing.assert_allclose(x.numpy(), wanted(X))
 
 
+@pytest.mark.parametrize("scatter", [vidya.scatter, vidya.scatter_add])
+def test_a_scattered_source_is_read_before_it_is_written(device, scatter):
+    index = vidya.tensor([3, 0, 1, 2], device=device)
+
+    def into_source(x, y):
+        y = y * 1.0
+        return y.copy_(scatter(x, 0, index, y))
+
+    def into_itself(x, y):
+        x = x * 1.0
+        return x.copy_(scatter(x, 0, index, x))
+
+    x, y = (vidya.tensor(v, device=device) for v in ([1.0, 2, 3, 4], [10.0, 20, 30, 40]))
+    for function in (into_source, into_itself):
+        assert vidya.compile(function)(x, y).tolist() == function(x, y).tolist()
+
+
 def test_memory_stays_and_is_the_result(device):
     x = vidya.tensor(X, device=device)
     before = x._storage_id

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from typing import Any
 
-from ..engine.trace import INPLACE, Node, Trace
+from ..engine.trace import Node, Trace
 from .passes import slots, writers
 
 
@@ -54,10 +54,4 @@ def _may_write(node: Node, source: Any, target: Any) -> bool:
         for t in node.outputs
     ):
         return False
-    for t in node.inputs:
-        if t is None or t._slot != target._slot:
-            continue
-        same = t._meta_key == target._meta_key and t._offset == target._offset
-        if not same or not node.caps & INPLACE:
-            return False
-    return True
+    return node.may_overwrite(target)

@@ -9,10 +9,9 @@ from __future__ import annotations
 import bisect
 from typing import Any
 
-from .trace import INPLACE, Node, Trace
+from .trace import ELEMENTWISE, INPLACE, Node, Trace
 
 _LINE = 64  # bytes: every value starts on a cache line
-_ELEMENTWISE = ("ewise", "ewise_sums", "add", "sub", "mul")
 
 
 def in_arena(trace: Trace, outs: list) -> tuple[dict[int, int], list[int], dict[int, int]]:
@@ -71,7 +70,7 @@ def _candidates(trace: Trace, node: Node, out: Any) -> list[int]:
         if t is not None and t._slot >= 0 and t._meta_key == out._meta_key and not t._offset
         if trace.sizes.get(t._slot) == trace.sizes[out._slot]
     ]
-    same = same if node.op in _ELEMENTWISE else same[:1]
+    same = same if node.op in ELEMENTWISE else same[:1]
     otherwise = {
         t._slot
         for t in node.inputs

@@ -29,7 +29,21 @@ class Node:
     function: Any = None  # instead of a kernel: a Python function on tensors
     parts: tuple[str, ...] = ()  # the ops that it takes the place of
 
+    def may_overwrite(self, target: Any) -> bool:
+        """May an output lie in `target`'s memory, by what the inputs see of it? (VD_CAP_INPLACE)"""
+        inputs = [x for x in self.inputs if x is not None]
+        seen = [x for x in inputs if x._slot == target._slot]
+        if not seen:
+            return True
+        if any(x._meta_key != target._meta_key or x._offset != target._offset for x in seen):
+            return False
+        first = next(x for x in inputs if x._meta_key == target._meta_key)
+        alone = len(seen) == 1 and first is seen[0]
+        return bool(self.caps & INPLACE) and (alone or self.op in ELEMENTWISE)
 
+
+# whose outputs may lie in the memory of any operand, not of the first one of their kind only
+ELEMENTWISE = ("ewise", "ewise_sums", "add", "sub", "mul", "div", "adamw_step", "sgd_step")
 STRIDED_IN, INPLACE, ALLOCS_OUTPUT, PREFERRED, _, SCALAR_IN = (1 << i for i in range(6))
 _TAKES_SCALARS = {"fill", "arange", "random_bits"}  # by their definition
 
@@ -208,10 +222,8 @@ class Trace:
             return False
         if not node.caps & INPLACE or node.outputs[made[0]].shape != source.shape:
             return False
-        for x in node.inputs:
-            same = x is None or (x._meta_key == target._meta_key and x._offset == target._offset)
-            if not same and x._slot == target._slot:
-                return False
+        if not node.may_overwrite(target):
+            return False
         if any(
             x is not None and x._slot == source._slot
             for later in self.nodes[at + 1 :]
