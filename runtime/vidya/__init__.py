@@ -100,6 +100,7 @@ from .engine.autograd import (  # noqa: E402
 )
 from .ops.activation import relu, sigmoid, silu  # noqa: E402
 from .ops.arrange import *  # noqa: E402, F403
+from .ops.bessel import i0  # noqa: E402
 from .ops.bits import *  # noqa: E402, F403
 from .ops.compare import *  # noqa: E402, F403
 from .ops.complex import *  # noqa: E402, F403
@@ -107,17 +108,21 @@ from .ops.create import arange, eye, linspace, logspace  # noqa: E402
 from .ops.diagonal import *  # noqa: E402, F403
 from .ops.einsum import *  # noqa: E402, F403
 from .ops.elementwise import *  # noqa: E402, F403
+from .ops.gamma import *  # noqa: E402, F403
 from .ops.gradients import *  # noqa: E402, F403
 from .ops.index import *  # noqa: E402, F403
 from .ops.inquiry import *  # noqa: E402, F403
+from .ops.integers import *  # noqa: E402, F403
 from .ops.layout import *  # noqa: E402, F403
 from .ops.linalg import matmul  # noqa: E402
 from .ops.magnitude import dist, norm  # noqa: E402
+from .ops.masked import *  # noqa: E402, F403
 from .ops.nextafter import nextafter  # noqa: E402
 from .ops.pairs import *  # noqa: E402, F403
 from .ops.parts import *  # noqa: E402, F403
 from .ops.pointwise import *  # noqa: E402, F403
 from .ops.products import *  # noqa: E402, F403
+from .ops.rank import *  # noqa: E402, F403
 from .ops.rectifiers import celu, hardshrink, prelu, selu, threshold  # noqa: E402
 from .ops.recurrent import *  # noqa: E402, F403
 from .ops.reduce import all_ as all  # noqa: E402
@@ -129,18 +134,7 @@ from .ops.sets import *  # noqa: E402, F403
 from .ops.shape import *  # noqa: E402, F403
 from .ops.softmax import *  # noqa: E402, F403
 from .ops.sort import *  # noqa: E402, F403
-from .ops.special import (  # noqa: E402
-    digamma,
-    erfinv,
-    i0,
-    lgamma,
-    logaddexp,
-    logaddexp2,
-    logit,
-    polygamma,
-    sinc,
-    xlogy,
-)
+from .ops.special import erfinv, logaddexp, logaddexp2, logit, sinc, xlogy  # noqa: E402
 from .ops.statistics import *  # noqa: E402, F403
 from .ops.strided import *  # noqa: E402, F403
 from .ops.unary import *  # noqa: E402, F403

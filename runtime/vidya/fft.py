@@ -13,9 +13,9 @@ from typing import Any
 from . import dtypes
 from .arguments import explain
 from .ops.arrange import roll
+from .ops.complex import conj
 from .ops.create import arange
 from .ops.fourier import fft_c2c, fft_c2r, fft_r2c
-from .ops.layout import conj
 from .ops.pad import pad_constant
 from .ops.rules import wrap_dim
 from .tensor import Tensor

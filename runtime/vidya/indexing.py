@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core, dtypes
-from .ops import create, elementwise, index, layout, scatter
+from .ops import create, elementwise, index, layout, masked, slices
 from .ops.rules import broadcast_shapes
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     if found is not None:  # ints, slices, None and ... only
         return found if type(found) is not tuple else _cut_out(x, *found)
     if _is_mask(x, key):
-        (places,) = scatter.nonzero(key.reshape(math.prod(key.shape)), as_tuple=True)
+        (places,) = masked.nonzero(key.reshape(math.prod(key.shape)), as_tuple=True)
         flat = x.reshape(math.prod(key.shape), *x.shape[key.ndim :])
         return index.index_select(flat, 0, places)
     box, fancy = _parse(x, key)
@@ -41,7 +41,7 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
             return
         start, size, step, shape = found
         value = _fitting(_as_value(x, value), shape)
-        layout.slice_write_(x, value.reshape(size), start, step)
+        slices.slice_write_(x, value.reshape(size), start, step)
         return
     if _is_mask(x, key) and not getattr(value, "ndim", isinstance(value, (list, tuple))):
         mask = key.reshape((*key.shape, *(1,) * (x.ndim - key.ndim)))
@@ -194,7 +194,7 @@ def _mask_to_index(k: Tensor, sizes: tuple[int, ...]) -> list[Tensor]:
 def _cut_out(x: Tensor, start: tuple, size: tuple, step: tuple, shape: tuple) -> Tensor:
     """That box of x in that shape."""
     whole = size == x.shape and not any(start) and all(s == 1 for s in step)
-    out = x if whole else layout.slice_(x, start, size, step)
+    out = x if whole else slices.slice_(x, start, size, step)
     return out if shape == out.shape else layout.reshape(out, shape)
 
 
@@ -211,7 +211,7 @@ def _box_shape(box: _Box) -> tuple[int, ...]:
 def _write_box(x: Tensor, box: _Box, value: Tensor) -> None:
     dims = [b for b in box if b[3] != "new"]
     start, size, step = (tuple(b[i] for b in dims) for i in range(3))
-    layout.slice_write_(x, value.reshape(size), start, step)
+    slices.slice_write_(x, value.reshape(size), start, step)
 
 
 # ---- index arrays ----
@@ -265,7 +265,7 @@ def write(x: Tensor, value: Any) -> Tensor:
         value = _as_value(x, value)
         if value.ndim > n:
             value = _fitting(value, shape)
-    return layout.slice_write_(x, value, (0,) * n, (1,) * n, shape)
+    return slices.slice_write_(x, value, (0,) * n, (1,) * n, shape)
 
 
 def assign(name: str, x: Tensor, result: Tensor) -> Tensor:

@@ -12,11 +12,9 @@ from .arguments import explain
 from .engine.autograd import is_grad_enabled, no_grad
 from .ops import factor as _factor
 from .ops import solve as _solve
-from .ops.elementwise import (
-    where,
-)
+from .ops.complex import conj
+from .ops.elementwise import where
 from .ops.gradients import matrix_exp
-from .ops.layout import conj
 from .ops.linalg import matmul
 from .ops.magnitude import matrix_norm, vector_norm
 from .ops.products import cross as _cross

@@ -7,9 +7,7 @@ from .linalg import QR, det, inv, matrix_power, pinv, slogdet, solve_triangular
 from .linalg import cholesky as _cholesky
 from .linalg import qr as _qr
 from .linalg import svd as _svd
-from .ops.elementwise import (
-    where,
-)
+from .ops.elementwise import where
 from .ops.factor import adjoint
 from .tensor import Tensor
 

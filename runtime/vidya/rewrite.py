@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from . import _core
 from .errors import AutogradError, TraceError
 from .ops.elementwise import clone
-from .ops.layout import expand, reshape, slice_write
+from .ops.layout import expand, reshape
+from .ops.slices import slice_write
 from .ops.strided import as_strided_op, as_strided_scatter_op
 
 if TYPE_CHECKING:

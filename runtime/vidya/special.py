@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from .arguments import explain
+from .ops.bessel import i0, i1
+from .ops.gamma import digamma, lgamma, polygamma
 from .ops.inquiry import mvlgamma
 from .ops.reduce import logsumexp
 from .ops.softmax import log_softmax, softmax
 from .ops.special import (
-    digamma,
     entr,
     erfinv,
     expit,
-    i0,
-    i1,
-    lgamma,
     logit,
     ndtr,
-    polygamma,
     sinc,
     xlogy,
 )

@@ -76,7 +76,7 @@ def stft(
 
 
 def _as_real(x: Tensor) -> Tensor:
-    from .ops.layout import view_as_real
+    from .ops.complex import view_as_real
 
     return view_as_real(x)
 

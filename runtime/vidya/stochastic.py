@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .destination import may_overwrite
-from .ops.elementwise import (
-    where,
-)
+from .ops.elementwise import where
 from .ops.softmax import softmax
 from .random import rand, rand_like
 from .tensor import Tensor

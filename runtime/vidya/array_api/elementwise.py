@@ -7,7 +7,7 @@ from typing import Any
 
 from ..dtypes import FLOAT
 from ..ops import bits as _b
-from ..ops import compare, complex, layout, pointwise, special
+from ..ops import compare, complex, pointwise, special
 from ..ops import elementwise as _e
 from ..ops import unary as _u
 from ..ops.nextafter import nextafter as _nextafter
@@ -112,7 +112,7 @@ def _round(x: Tensor) -> Tensor:
     """The nearest whole number, halves to the even one; of a complex number both parts."""
     if not x.dtype.is_complex:
         return _u.round(x)
-    return layout.view_as_complex(_u.round(layout.view_as_real(x)))
+    return complex.view_as_complex(_u.round(complex.view_as_real(x)))
 
 
 def _imag(x: Tensor) -> Tensor:
@@ -137,7 +137,7 @@ ceil, floor, trunc = (
     _one("floor", _u.floor),
     _one("trunc", _u.trunc),
 )
-conj, real, imag = _one("conj", layout.conj), _one("real", complex.real), _one("imag", _imag)
+conj, real, imag = _one("conj", complex.conj), _one("real", complex.real), _one("imag", _imag)
 cos, cosh, sin, sinh = (_one(f.name, f) for f in (_u.cos, _u.cosh, _u.sin, _u.sinh))
 tan, tanh, exp, expm1 = (_one(f.name, f) for f in (_u.tan, _u.tanh, _u.exp, _u.expm1))
 log, log1p, log2, log10 = (_one(f.name, f) for f in (_u.log, _u.log1p, _u.log2, _u.log10))

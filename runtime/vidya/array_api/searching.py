@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ops import reduce, scatter, sets
+from ..ops import masked, reduce, scatter, sets
 from ..ops import sort as _sort
-from ..ops.elementwise import (
-    where as _where,
-)
+from ..ops.elementwise import where as _where
 from ..ops.index import index_select
 from ..ops.rules import wrap_dim
 from ..tensor import Tensor
@@ -42,7 +40,7 @@ def nonzero(x: Tensor, /) -> tuple[Tensor, ...]:
     """Where x is not 0: the indices, one tensor per dim."""
     if array("nonzero", x).ndim == 0:
         raise ValueError("nonzero: a 0-d tensor has no places")
-    return scatter.nonzero(x, as_tuple=True)
+    return masked.nonzero(x, as_tuple=True)
 
 
 def searchsorted(

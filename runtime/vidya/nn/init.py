@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from ..engine.autograd import no_grad
-from ..ops.elementwise import (
-    where,
-)
+from ..ops.elementwise import where
 from ..random import rand_like, randn_like
 from ..tensor import Tensor
 

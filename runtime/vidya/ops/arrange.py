@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 from ..dtypes import int64
 from ..engine.from_host import tensor
 from .create import arange
-from .elementwise import (
-    clone,
-)
+from .elementwise import clone
 from .index import index_select
-from .layout import cat, expand, permute, reshape, slice_
+from .layout import cat, expand, permute, reshape
 from .parts import narrow, stack
 from .rules import as_sizes, wrap_dim
+from .slices import slice_
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from ..dtypes import bool_
 from ..schema import op
 from .create import count_like, full
-from .elementwise import (
-    where,
-)
+from .elementwise import where
 from .reduce import amax
 from .rules import accumulation, broadcast_shapes, cast_to, promote
 

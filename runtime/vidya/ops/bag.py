@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .create import count_like
-from .elementwise import (
-    where,
-)
+from .elementwise import where
 from .index import embedding, index_add
 from .rules import accumulation
 from .scatter import scatter_reduce

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..dtypes import FLOAT, bool_
 from ..schema import PRIMITIVE, op
-from .elementwise import (
-    needs,
-)
+from .elementwise import needs
 from .rules import Operand, elementwise, promote
 from .unary import abs, isnan
 

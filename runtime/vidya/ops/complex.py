@@ -6,19 +6,65 @@ import math
 from typing import TYPE_CHECKING
 
 from .. import dtypes
-from ..schema import op
+from ..engine import trace as tracing
+from ..schema import VIEW, op
 from .elementwise import (
     atan2,
     where,
 )
-from .layout import cat, view_as_complex, view_as_real
-from .rules import as_floating, broadcast_shapes
+from .layout import cat
+from .rules import as_floating, broadcast_shapes, kernel
+from .slices import slice_
 from .unary import isnan
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-__all__ = ["angle", "complex", "imag", "polar", "real"]
+__all__ = [
+    "angle", "complex", "conj", "imag", "polar", "real", "view_as_complex", "view_as_real",
+]  # fmt: skip
+
+
+@op("complex_view", VIEW)
+def view_as_complex(x: Tensor) -> Tensor:
+    """[..., 2] floats (real, imaginary) as [...] complex; the last dim must be contiguous."""
+    if x.ndim == 0 or x.shape[-1] != 2 or x.dtype not in (dtypes.float32, dtypes.float64):
+        raise ValueError(
+            f"view_as_complex: needs float32 or float64 [..., 2], got {tuple(x.shape)}"
+        )
+    return kernel(
+        "complex_view", [tracing.current().contiguous(x)], x.shape[:-1], x.dtype.to_complex()
+    )
+
+
+@view_as_complex.pullback(saves="")
+def _(ctx, x):
+    return lambda g: view_as_real(g)
+
+
+@op("real_view", VIEW)
+def view_as_real(x: Tensor) -> Tensor:
+    """[...] complex as [..., 2] floats: real and imaginary parts."""
+    if not x.dtype.is_complex:
+        raise TypeError(f"view_as_real: needs a complex tensor, not {x.dtype.name}")
+    return kernel("real_view", [x], (*x.shape, 2), x.dtype.to_real())
+
+
+@view_as_real.pullback(saves="")
+def _(ctx, x):
+    return lambda g: view_as_complex(g)
+
+
+@op("conj", fusable=False)
+def conj(x: Tensor) -> Tensor:
+    """The complex conjugate; a real tensor itself."""
+    if not x.dtype.is_complex:
+        return x
+    parts = view_as_real(x)
+    n = x.ndim
+    re = slice_(parts, (0,) * (n + 1), (*x.shape, 1), (1,) * (n + 1))
+    im = slice_(parts, (0,) * n + (1,), (*x.shape, 1), (1,) * (n + 1))
+    return view_as_complex(cat([re, -im], n))
 
 
 def real(x: Tensor) -> Tensor:

@@ -8,9 +8,7 @@ from .. import dtypes
 from ..engine.from_host import tensor
 from ..schema import op
 from .create import arange
-from .elementwise import (
-    where,
-)
+from .elementwise import where
 from .layout import cat
 from .rules import wrap_dim
 from .shape import movedim

@@ -230,9 +230,7 @@ def triplet_margin_with_distance_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """triplet_margin_loss with a distance of one's own."""
-    from .elementwise import (
-        minimum,
-    )
+    from .elementwise import minimum
 
     distance = distance_function or pairwise_distance
     near, far = distance(anchor, positive), distance(anchor, negative)

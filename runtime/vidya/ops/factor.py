@@ -8,11 +8,9 @@ from .. import dtypes
 from ..engine.dispatch import emit_primitive
 from ..errors import UnsupportedError
 from ..schema import PRIMITIVE, op
+from .complex import conj
 from .create import count_like
-from .elementwise import (
-    where,
-)
-from .layout import conj
+from .elementwise import where
 
 if TYPE_CHECKING:
     from ..tensor import Tensor

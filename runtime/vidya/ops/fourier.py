@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from .. import dtypes
 from ..schema import op
+from .complex import conj, view_as_complex
 from .create import count_like, full
-from .elementwise import (
-    where,
-)
-from .layout import cat, conj, view_as_complex
+from .elementwise import where
+from .layout import cat
 from .pad import pad_constant
 from .rules import Dim, cast_to, wrap_dim
 

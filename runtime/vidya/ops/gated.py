@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..schema import op
 from .activation import gelu, gelu_backward, sigmoid, silu, silu_backward
-from .elementwise import (
-    maximum,
-)
+from .elementwise import maximum
 from .rules import Dim, wrap_dim
 
 if TYPE_CHECKING:

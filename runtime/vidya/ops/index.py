@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 from ..dtypes import bool_, int32, int64
 from ..engine import trace as tracing
 from ..schema import PRIMITIVE, op
-from .elementwise import (
-    where,
-)
+from .elementwise import where
 from .rules import Dim, Operand, cast_to, kernel, wrap_dim
 
 if TYPE_CHECKING:

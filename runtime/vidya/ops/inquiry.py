@@ -190,7 +190,7 @@ def renorm(x: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
 
 def mvlgamma(x: Tensor, p: int) -> Tensor:
     """The logarithm of the multivariate gamma function of dimension p."""
-    from .special import lgamma
+    from .gamma import lgamma
 
     if p < 1:
         raise ValueError(f"mvlgamma: p must be at least 1, got {p}")

@@ -9,18 +9,13 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .. import dtypes
 from ..engine import trace as tracing
-from ..schema import IN_PLACE, PRIMITIVE, VIEW, op
+from ..schema import PRIMITIVE, VIEW, op
 from .create import contiguous_strides
 from .rules import (
-    Operand,
     _view_copy,
     as_sizes,
-    broadcast_shapes,
-    cast_to,
     expand_to,
-    is_scalar,
     kernel,
     promote,
     wrap_dim,
@@ -29,12 +24,10 @@ from .rules import (
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-__all__ = [
-    "cat", "conj", "permute", "reshape", "transpose", "view_as_complex", "view_as_real",
-]  # fmt: skip
+__all__ = ["cat", "permute", "reshape", "transpose"]
 
 
-def _strided() -> bool:
+def strided() -> bool:
     return tracing.current().device.core.strided
 
 
@@ -97,7 +90,7 @@ def reshape(x: Tensor, shape) -> Tensor:
     sizes = _infer("reshape", x, shape)
     if sizes == x.shape:
         return x
-    if not _strided():
+    if not strided():
         return _view_copy(kernel("reshape", [x], sizes, x.dtype))
     trace = tracing.current()
     strides = view_strides(x.shape, x.strides, sizes)
@@ -115,7 +108,7 @@ def _(ctx, x, shape):
 def view(x: Tensor, shape) -> Tensor:
     """As reshape, but never a copy: ValueError where strides do not allow a view."""
     sizes = _infer("view", x, shape)
-    if _strided() and view_strides(x.shape, x.strides, sizes) is None:
+    if strided() and view_strides(x.shape, x.strides, sizes) is None:
         raise ValueError(
             f"view: {tuple(x.shape)} with strides {x.strides} cannot be seen as {sizes} without "
             "a copy; use reshape"
@@ -138,7 +131,7 @@ def permute(x: Tensor, dims) -> Tensor:
     if sorted(order) != list(range(x.ndim)):
         raise ValueError(f"permute: {tuple(dims)} is no order of {x.ndim} dims")
     shape = [x.shape[d] for d in order]
-    if not _strided():
+    if not strided():
         return _view_copy(kernel("permute", [x], shape, x.dtype, dims=order))
     return tracing.current().view(x, shape, [x.strides[d] for d in order])
 
@@ -187,88 +180,6 @@ def _(ctx, x, shape):
     return lambda g: g  # the engine sums it to x's shape
 
 
-# ---- slices ----
-
-
-@op("slice", VIEW)
-def slice_(x: Tensor, start, size, step) -> Tensor:
-    """A box of x: per dim its first index, its size and its step (which may be negative)."""
-    if not _strided():
-        if tuple(size) == x.shape and not any(start) and set(step) <= {1}:
-            return x
-        return _view_copy(kernel("slice", [x], size, x.dtype, start=tuple(start), step=tuple(step)))
-    offset = sum(a * s for a, s in zip(start, x.strides, strict=True)) * x.dtype.itemsize
-    strides = [k * s for k, s in zip(step, x.strides, strict=True)]
-    return tracing.current().view(x, size, strides, offset if math.prod(size) else 0)
-
-
-@slice_.pullback(saves="")
-def _(ctx, x, start, size, step):
-    return lambda g: slice_backward(g, x.shape, start, step)
-
-
-@op("slice_backward")
-def slice_backward(g: Tensor, shape, start, step) -> Tensor:
-    """Zeros of that shape, with g in the box that slice would cut out."""
-    zeros = kernel("fill", [cast_to(tracing.current().constant(0), g.dtype)], shape, g.dtype)
-    return _write_box(zeros, g, start, step)
-
-
-@slice_backward.pullback(saves="")
-def _(ctx, g, shape, start, step):
-    return lambda gg: slice_(gg, start, g.shape, step)
-
-
-def _write_box(x: Tensor, y: Tensor, start: Sequence[int], step: Sequence[int]) -> Tensor:
-    """x, a value of this trace that nobody else reads, with y in a box of it."""
-    trace = tracing.current()
-    if not trace.device.core.strided:
-        attrs = {"start": tuple(start), "step": tuple(step)}
-        return kernel("slice_write", [x, trace.contiguous(y)], x.shape, x.dtype, **attrs)
-    trace.copy_into(slice_(x, tuple(start), y.shape, tuple(step)), y)
-    return x
-
-
-@op("slice_write")
-def slice_write(x: Tensor, y: Tensor, start, step) -> Tensor:
-    """A copy of x in which a box (as slice's, of y's shape) is y."""
-    y = cast_to(y, x.dtype)
-    if not _strided():
-        return _write_box(x, y, start, step)
-    return _write_box(kernel("copy", [x], x.shape, x.dtype), y, start, step)
-
-
-@slice_write.pullback(saves="")
-def _(ctx, x, y, start, step):
-    def back(g):
-        hole = slice_write(g, g.new_full((), 0).expand(y.shape), start, step)
-        return hole, slice_(g, start, y.shape, step)
-
-    return back
-
-
-@op("slice_write_", IN_PLACE)
-def slice_write_(x: Tensor, y: Operand, start, step, size=None) -> Tensor:
-    """x[box] = y, in x's memory. y is broadcast to `size`, the box's (y's own unless given)."""
-    trace = tracing.current()
-    y = cast_to(y, x.dtype)
-    shape = tuple(y.shape if size is None else size)
-    if any(n > 1 and s == 0 for n, s in zip(x.shape, x.strides, strict=True)):
-        raise ValueError(
-            f"elements of this tensor {tuple(x.shape)} share memory, for it was expanded: it "
-            "cannot be written in place; use x.clone()"
-        )
-    if is_scalar(y):
-        y = kernel("fill", [y], shape, x.dtype)
-    elif broadcast_shapes("slice_write_", y.shape, shape) != shape:
-        raise ValueError(f"a value {tuple(y.shape)} cannot be written into {shape}")
-    y = expand_to(y, shape)
-    if trace.device.core.strided:
-        trace.write(slice_(x, tuple(start), shape, tuple(step)), y)
-    else:
-        trace.write(x, _write_box(x, y, start, step))
-
-
 # ---- join ----
 
 
@@ -308,45 +219,3 @@ def _(ctx, tensors, dim):
         return (parts,)
 
     return back
-
-
-@op("complex_view", VIEW)
-def view_as_complex(x: Tensor) -> Tensor:
-    """[..., 2] floats (real, imaginary) as [...] complex; the last dim must be contiguous."""
-    if x.ndim == 0 or x.shape[-1] != 2 or x.dtype not in (dtypes.float32, dtypes.float64):
-        raise ValueError(
-            f"view_as_complex: needs float32 or float64 [..., 2], got {tuple(x.shape)}"
-        )
-    return kernel(
-        "complex_view", [tracing.current().contiguous(x)], x.shape[:-1], x.dtype.to_complex()
-    )
-
-
-@view_as_complex.pullback(saves="")
-def _(ctx, x):
-    return lambda g: view_as_real(g)
-
-
-@op("real_view", VIEW)
-def view_as_real(x: Tensor) -> Tensor:
-    """[...] complex as [..., 2] floats: real and imaginary parts."""
-    if not x.dtype.is_complex:
-        raise TypeError(f"view_as_real: needs a complex tensor, not {x.dtype.name}")
-    return kernel("real_view", [x], (*x.shape, 2), x.dtype.to_real())
-
-
-@view_as_real.pullback(saves="")
-def _(ctx, x):
-    return lambda g: view_as_complex(g)
-
-
-@op("conj", fusable=False)
-def conj(x: Tensor) -> Tensor:
-    """The complex conjugate; a real tensor itself."""
-    if not x.dtype.is_complex:
-        return x
-    parts = view_as_real(x)
-    n = x.ndim
-    re = slice_(parts, (0,) * (n + 1), (*x.shape, 1), (1,) * (n + 1))
-    im = slice_(parts, (0,) * n + (1,), (*x.shape, 1), (1,) * (n + 1))
-    return view_as_complex(cat([re, -im], n))

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..dtypes import int64
 from ..schema import op
-from .elementwise import (
-    where,
-)
+from .elementwise import where
 from .index import as_index
 from .reduce import amax
 from .rules import accumulation, cast_to

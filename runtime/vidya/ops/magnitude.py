@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..dtypes import FLOAT, as_dtype
 from ..schema import op
-from .elementwise import (
-    where,
-)
+from .elementwise import where
 from .factor import svdvals
 from .pointwise import sgn
 from .reduce import amax, amin, keep, sum

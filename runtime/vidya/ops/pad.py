@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 from ..schema import op
 from .create import count_like
-from .elementwise import (
-    remainder,
-)
+from .elementwise import remainder
 from .index import index_select
-from .layout import _write_box, slice_
 from .rules import Operand, cast_to, kernel
+from .slices import slice_, write_box
 from .unary import clamp
 
 if TYPE_CHECKING:
@@ -61,7 +59,7 @@ def pad_constant(x: Tensor, pads, value: Operand = 0) -> Tensor:
     out = kernel("fill", [cast_to(value, x.dtype)], shape, x.dtype)
     if not inner.numel():
         return out
-    return _write_box(out, inner, tuple(max(a, 0) for a, _ in borders), ones)
+    return write_box(out, inner, tuple(max(a, 0) for a, _ in borders), ones)
 
 
 @pad_constant.pullback(saves="")

@@ -13,7 +13,6 @@ from ..dtypes import FLOAT, bool_
 from ..schema import op
 from .compare import isfinite
 from .elementwise import (
-    add,
     cast,
     clone,
     conj_of,
@@ -26,7 +25,7 @@ from .elementwise import (
     sub,
     where,
 )
-from .rules import Operand, as_floating, promote, result_type
+from .rules import Operand, as_floating, promote
 from .unary import abs, clamp, isnan, sign, trunc
 
 if TYPE_CHECKING:
@@ -34,10 +33,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "absolute", "addcdiv", "addcmul", "allclose", "clamp_max", "clamp_min", "clip", "copysign",
-    "deg2rad", "divide", "equal", "fix", "float_power", "fmax", "fmin", "frac", "gcd", "heaviside",
-    "hypot", "isclose", "isneginf", "isposinf", "isreal", "lcm", "ldexp", "lerp", "multiply",
-    "nan_to_num", "negative", "positive", "rad2deg", "sgn", "signbit", "subtract", "true_divide",
+    "deg2rad", "divide", "equal", "fix", "float_power", "fmax", "fmin", "frac", "heaviside",
+    "hypot", "isclose", "isneginf", "isposinf", "isreal", "ldexp", "lerp", "multiply",
+    "nan_to_num", "negative", "positive", "rad2deg", "sgn", "signbit", "subtract",
+    "true_divide",
 ]  # fmt: skip
+
 
 absolute, clip, divide, fix, multiply, subtract = abs, clamp, div, trunc, mul, sub
 
@@ -127,7 +128,7 @@ def nan_to_num(x: Tensor, nan=None, posinf=None, neginf=None) -> Tensor:
     if x.dtype.category < FLOAT:
         return clone(x)
     if x.dtype.is_complex:
-        from .layout import view_as_complex, view_as_real
+        from .complex import view_as_complex, view_as_real
 
         return view_as_complex(nan_to_num(view_as_real(x), nan, posinf, neginf))
     limit = dtypes.finfo(x.dtype)
@@ -322,28 +323,3 @@ def allclose(
 def equal(x: Tensor, other: Tensor) -> bool:
     """Same shape and all elements equal? A Python bool."""
     return x.shape == other.shape and bool((x == other).all())
-
-
-# ---- whole numbers ----
-
-
-def gcd(x: Tensor, other: Tensor) -> Tensor:
-    """The greatest common divisor, by Euclid; gcd(0, 0) = 0. Integers."""
-    whole = (bool_, *(t.dtype for t in (x, other) if t.dtype.is_integer))
-    if x.dtype not in whole or other.dtype not in whole or len(whole) == 1:
-        raise TypeError(f"gcd: takes integers, not {x.dtype.name} and {other.dtype.name}")
-    type_ = result_type(x, other)
-    x, other = x.to(type_), other.to(type_)
-    a, b = add(x, other * 0), add(other, x * 0)
-    while bool((b != 0).any()):
-        zero = b == 0
-        a, b = where(zero, a, b), where(zero, b, a.fmod(where(zero, 1, b)))
-    return abs(a) if a.dtype.is_signed else a
-
-
-def lcm(x: Tensor, other: Tensor) -> Tensor:
-    """The least common multiple; 0 where either is 0. Integers."""
-    g = gcd(x, other)
-    x, other = x.to(g.dtype), other.to(g.dtype)
-    out = x.div(where(g == 0, 1, g), rounding_mode="trunc") * other
-    return abs(out) if out.dtype.is_signed else out

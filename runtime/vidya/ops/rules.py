@@ -94,9 +94,7 @@ def cast_to(x: Tensor, type_: dtype) -> Tensor:
         symbol._weak = x._weak
         return symbol
     if _core.current_trace() is None:  # a body that autograd runs eagerly
-        from .elementwise import (
-            cast,
-        )
+        from .elementwise import cast
 
         weak = x._weak
         x = cast(x, type_)

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..schema import op
 from .create import count_like
-from .elementwise import (
-    where,
-)
+from .elementwise import where
 from .rules import Operand, accumulation, cast_to
 from .softmax import softmax
 from .sort import sort

@@ -10,13 +10,12 @@ import numpy as np
 from ..dtypes import bool_, default_float, int32, int64, uint8
 from ..engine.from_host import tensor
 from ..schema import op
-from .elementwise import (
-    where,
-)
+from .complex import view_as_real
+from .elementwise import where
 from .index import gather, index_select, scatter_add
-from .layout import cat, reshape, view_as_real
+from .layout import cat, reshape
+from .masked import nonzero
 from .rules import promote, wrap_dim
-from .scatter import nonzero
 from .sort import sort
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine import trace as tracing
 from ..schema import VIEW, op
-from .layout import _write_box, cat, slice_
+from .layout import cat
 from .rules import cast_to
 from .rules import kernel as _kernel
+from .slices import slice_, write_box
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -92,7 +93,7 @@ def windows_backward(g: Tensor, sizes, kernel, stride, dilation) -> Tensor:
         part = slice_(parts, at, (*lead, 1, *counts), one).reshape((*lead, *counts))
         if i:
             part = slice_(out, start, part.shape, step) + part
-        out = _write_box(out, part, start, step)
+        out = write_box(out, part, start, step)
     return out
 
 

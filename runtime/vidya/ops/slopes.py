@@ -8,9 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..schema import op
-from .elementwise import (
-    where,
-)
+from .elementwise import where
 from .unary import clamp
 
 if TYPE_CHECKING:

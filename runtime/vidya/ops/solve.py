@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.dispatch import emit_primitive
 from ..schema import PRIMITIVE, op
-from .complex import complex
-from .elementwise import (
-    where,
-)
+from .complex import complex, conj
+from .elementwise import where
 from .factor import adjoint, identity_like, matrix, svd, triangle
-from .layout import conj
 from .rules import promote
 
 if TYPE_CHECKING:

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..dtypes import int64
 from ..schema import PRIMITIVE, op
-from .elementwise import (
-    needs,
-)
+from .elementwise import needs
 from .index import zeros_like_meta
 from .named import Ordered
 from .rules import Dim, kernels, wrap_dim

@@ -20,18 +20,17 @@ from .elementwise import (
     where,
 )
 from .rules import Operand, accumulation, as_floating, promote
-from .unary import abs, clamp, erf, erfc, isnan, log, round
+from .unary import abs, clamp, erf, erfc, isnan, log
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = [
-    "digamma", "erfinv", "expit", "i0", "i1", "lgamma", "logaddexp", "logaddexp2", "logit",
-    "polygamma", "sinc", "xlogy",
+    "erfinv", "expit", "logaddexp", "logaddexp2", "logit", "sinc", "xlogy",
 ]  # fmt: skip
 
 
-def _floating(name: str, x: Tensor) -> Tensor:
+def floating(name: str, x: Tensor) -> Tensor:
     """x as floats, low precision as float32: these have too many steps to round at each."""
     needs(name, x, (0, 1, 2, 3), "real numbers")
     if x.dtype.category < FLOAT:
@@ -40,7 +39,7 @@ def _floating(name: str, x: Tensor) -> Tensor:
     return x if x.dtype is wide else cast(x, wide)
 
 
-def _narrowed(y: Tensor, x: Tensor) -> Tensor:
+def narrowed(y: Tensor, x: Tensor) -> Tensor:
     """The result in x's own precision."""
     low = x.dtype.category == FLOAT and x.dtype is not y.dtype
     return cast(y, x.dtype) if low else y
@@ -54,10 +53,10 @@ def expit(x: Tensor) -> Tensor:
 @op("logit", fusable=False)
 def logit(x: Tensor, eps=None) -> Tensor:
     """log(x / (1 - x)), with x first limited to [eps, 1 - eps] if eps is given."""
-    given, x = x, _floating("logit", x)
+    given, x = x, floating("logit", x)
     if eps is not None:
         x = clamp(x, eps, 1 - eps)
-    return _narrowed(log(x / (1 - x)), given)
+    return narrowed(log(x / (1 - x)), given)
 
 
 @op("sinc", fusable=False)
@@ -78,7 +77,7 @@ def _(ctx, x):
         t = x * math.pi
         near = abs(t) < 0.5  # there the closed form below would cancel
         far = where(near, 1.0, t)
-        slope = where(near, t * _horner(t * t, _SINC), (far.cos() - far.sin() / far) / far)
+        slope = where(near, t * horner(t * t, _SINC), (far.cos() - far.sin() / far) / far)
         return g * conj_of(slope * math.pi)
 
     return back
@@ -142,9 +141,9 @@ def _(ctx, x, y):
 @op("entr")
 def entr(x: Tensor) -> Tensor:
     """-x log(x), 0 at 0, and -inf below."""
-    given, x = x, _floating("entr", x)
+    given, x = x, floating("entr", x)
     value = where(x > 0, -x * log(where(x > 0, x, 1.0)), where(x < 0, -math.inf, 0.0 * x))
-    return _narrowed(value, given)
+    return narrowed(value, given)
 
 
 @entr.pullback
@@ -155,8 +154,8 @@ def _(ctx, x):
 @op("ndtr")
 def ndtr(x: Tensor) -> Tensor:
     """The standard normal distribution's function: the area below x."""
-    given, x = x, _floating("ndtr", x)
-    return _narrowed(0.5 * erfc(-x * math.sqrt(0.5)), given)
+    given, x = x, floating("ndtr", x)
+    return narrowed(0.5 * erfc(-x * math.sqrt(0.5)), given)
 
 
 @ndtr.pullback
@@ -176,7 +175,7 @@ _TAIL = (
 )  # fmt: skip
 
 
-def _horner(x: Tensor, coefficients: tuple[float, ...]) -> Tensor:
+def horner(x: Tensor, coefficients: tuple[float, ...]) -> Tensor:
     total = x * 0 + coefficients[0]
     for c in coefficients[1:]:
         total = total * x + c
@@ -189,162 +188,17 @@ def erfinv(x: Tensor) -> Tensor:
 
     Giles' single-precision approximation (2010), in float64 with two steps of Newton's.
     """
-    given, x = x, _floating("erfinv", x)
+    given, x = x, floating("erfinv", x)
     w = -log((1 - x) * (1 + x))
-    centre, tail = _horner(w - 2.5, _CENTRE), _horner(w.sqrt() - 3, _TAIL)
+    centre, tail = horner(w - 2.5, _CENTRE), horner(w.sqrt() - 3, _TAIL)
     y = where(w < 5, centre, tail) * x
     if x.dtype is float64:
         for _ in range(2):
             y = y - (erf(y) - x) / ((-(y * y)).exp() * (2 / math.sqrt(math.pi)))
     ends = where(x == 1, math.inf, where(x == -1, -math.inf, math.nan))
-    return _narrowed(where(abs(x) < 1, y, ends), given)
+    return narrowed(where(abs(x) < 1, y, ends), given)
 
 
 @erfinv.pullback(saves="out")
 def _(ctx, x):
     return lambda g: g * (ctx.out * ctx.out).exp() * (math.sqrt(math.pi) / 2)
-
-
-# ---- the gamma function's family ----
-
-_STIRLING = (1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
-_DIGAMMA = (1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)
-_SHIFT = 10  # from there on the asymptotic series have 16 digits
-
-
-@op("lgamma")
-def lgamma(x: Tensor) -> Tensor:
-    """log |gamma(x)|, by Stirling's series; infinite at 0, -1, -2 ..."""
-    given, x = x, _floating("lgamma", x)
-    mirrored = x < 0.5
-    y = where(mirrored, 1 - x, x)
-    small = y < _SHIFT
-    product = where(small, y, 1.0)
-    for k in range(1, _SHIFT):
-        product = product * where(small, y + k, 1.0)
-    s = where(small, y + _SHIFT, y)
-    series = _horner(1 / (s * s), _STIRLING) / s
-    value = (s - 0.5) * log(s) - s + (series + 0.5 * math.log(2 * math.pi)) - log(product)
-    sine = ((x - round(x)) * math.pi).sin()
-    value = where(mirrored, math.log(math.pi) - log(abs(sine)) - value, value)
-    return _narrowed(where(abs(x) == math.inf, math.inf, value), given)
-
-
-@lgamma.pullback
-def _(ctx, x):
-    return lambda g: g * digamma(x)
-
-
-@op("digamma")
-def digamma(x: Tensor) -> Tensor:
-    """The derivative of lgamma; -inf at 0 (inf at -0.0), NaN at -1, -2 ..."""
-    given, x = x, _floating("digamma", x)
-    mirrored = x < 0.5
-    y = where(mirrored, 1 - x, x)
-    total = y * 0
-    for k in range(_SHIFT):
-        total = total + 1 / (y + k)
-    s = y + _SHIFT
-    square = 1 / (s * s)
-    value = log(s) - 0.5 / s - _horner(square, _DIGAMMA) * square - total
-    turned = (x - round(x)) * math.pi
-    value = where(mirrored, value - math.pi / turned.tan(), value)
-    value = where(x == math.inf, math.inf, value)
-    value = where((x < 0) & (x == round(x)), math.nan, where(x == 0, -1 / x, value))
-    return _narrowed(value, given)
-
-
-@digamma.pullback
-def _(ctx, x):
-    return lambda g: g * polygamma(1, x)
-
-
-_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
-
-
-@op("polygamma")
-def _polygamma(x: Tensor, n) -> Tensor:
-    """The n-th derivative of digamma at x, n >= 1, by Euler and Maclaurin's sum."""
-    given, x = x, _floating("polygamma", x)
-    s = n + 1
-    mirrored = x < 0.5 if n == 1 else x != x
-    y = where(mirrored, 1 - x, x) if n == 1 else x
-    total = y**-s
-    for k in range(1, _SHIFT):
-        total = total + (y + k) ** -s
-    a = y + _SHIFT
-    total = total + a ** (1 - s) * (1 / (s - 1)) + a**-s * 0.5
-    factor, power = float(s), a ** (-s - 1)
-    for j, bernoulli in enumerate(_BERNOULLI, 1):
-        total = total + power * (bernoulli / math.factorial(2 * j) * factor)
-        factor *= (s + 2 * j - 1) * (s + 2 * j)
-        power = power / (a * a)
-    value = total * ((-1.0) ** (n + 1) * (math.factorial(n) if n <= 170 else math.inf))
-    if n > 1:
-        return _narrowed(value, given)
-    sine = ((x - round(x)) * math.pi).sin()
-    return _narrowed(where(mirrored, (math.pi / sine) ** 2 - value, value), given)
-
-
-@_polygamma.pullback
-def _(ctx, x, n):
-    return lambda g: g * _polygamma(x, n + 1)
-
-
-def polygamma(n: int, input: Tensor) -> Tensor:
-    """The n-th derivative of digamma at input."""
-    if isinstance(n, bool) or not isinstance(n, int):
-        raise TypeError(f"polygamma: n must be an int, not {n!r}")
-    if n < 0:
-        raise ValueError(f"polygamma: n must not be negative, got {n}")
-    return digamma(input) if n == 0 else _polygamma(input, n)
-
-
-# ---- Bessel functions ----
-
-_TURN = 20.0  # the power series up to there, the asymptotic one beyond
-
-
-def _bessel(x: Tensor, order: int) -> Tensor:
-    a = abs(x)
-    q = (clamp(a, None, _TURN) * 0.5) ** 2
-    series = q * 0 + 1
-    for k in range(42, 0, -1):
-        series = 1 + series * q * (1 / (k * (k + order)))
-    if order:
-        series = series * (clamp(a, None, _TURN) * 0.5)
-    far = clamp(a, _TURN)
-    mu = 4.0 * order * order
-    tail = far * 0 + 1
-    for k in range(24, 0, -1):
-        tail = 1 - tail * ((mu - (2 * k - 1) ** 2) / (8 * k)) / far
-    half = (far * 0.5).exp()  # exp(x) alone would overflow before the quotient does
-    return where(a <= _TURN, series, half * (half * tail / (far * (2 * math.pi)).sqrt()))
-
-
-@op("i0")
-def i0(x: Tensor) -> Tensor:
-    """The modified Bessel function of order 0."""
-    return _narrowed(_bessel(_floating("i0", x), 0), x)
-
-
-@i0.pullback
-def _(ctx, x):
-    return lambda g: g * i1(x)
-
-
-@op("i1")
-def i1(x: Tensor) -> Tensor:
-    """The modified Bessel function of order 1, the derivative of i0."""
-    given, x = x, _floating("i1", x)
-    value = _bessel(x, 1)
-    return _narrowed(where(x < 0, -value, value), given)
-
-
-@i1.pullback(saves="x out")
-def _(ctx, x):
-    def back(g):
-        zero = x == 0
-        return g * where(zero, 0.5, i0(x) - ctx.out / where(zero, 1.0, x))
-
-    return back

@@ -12,10 +12,13 @@ from ..arguments import explained
 from ..errors import AutogradError
 from ..ops import (
     activation,
+    bessel,
     bits,
     compare,
     elementwise,
+    gamma,
     index,
+    integers,
     layout,
     pointwise,
     products,
@@ -25,6 +28,7 @@ from ..ops import (
     unary,
 )
 from ..ops import diagonal as _diagonal
+from ..ops import masked as _masked
 from ..ops import scatter as _scatter
 from ..rewrite import kept
 
@@ -79,17 +83,19 @@ _TABLE: dict[Any, str] = {
     compare: "eq ge gt le logical_and logical_or logical_xor lt ne",
     pointwise: (
         "absolute addcdiv addcmul clamp_max clamp_min clip copysign deg2rad divide fix float_power "
-        "frac gcd heaviside hypot lcm ldexp lerp multiply nan_to_num negative rad2deg sgn subtract "
+        "frac heaviside hypot ldexp lerp multiply nan_to_num negative rad2deg sgn subtract "
         "true_divide"
     ),
-    special: "digamma erfinv i0 lgamma logit sinc xlogy",
+    integers: "gcd lcm",
+    special: "erfinv logit sinc xlogy",
+    gamma: "digamma lgamma",
+    bessel: "i0",
     activation: "relu sigmoid",
     scan: "cumprod cumsum",
     _diagonal: "tril triu",
     index: "index_add masked_fill scatter_add",
-    _scatter: (
-        "index_copy index_fill index_put index_reduce masked_scatter put scatter scatter_reduce"
-    ),
+    _scatter: ("index_copy index_fill index_put index_reduce put scatter scatter_reduce"),
+    _masked: "masked_scatter",
     products: "addbmm addmm addmv addr baddbmm",
 }
 

@@ -10,19 +10,23 @@ from ..arguments import explained
 from ..ops import (
     activation,
     arrange,
+    bessel,
     bits,
     compare,
     complex,
     elementwise,
+    gamma,
     gradients,
     index,
     inquiry,
+    integers,
     layout,
     linalg,
     magnitude,
     parts,
     pointwise,
     products,
+    rank,
     rectifiers,
     reduce,
     scan,
@@ -34,6 +38,7 @@ from ..ops import (
     unary,
 )
 from ..ops import diagonal as _diagonal
+from ..ops import masked as _masked
 from ..ops import nextafter as _nextafter
 from ..ops import scatter as _scatter
 from ..ops import softmax as _softmax
@@ -56,7 +61,7 @@ class Methods:
     remainder, fmod = elementwise.remainder, elementwise.fmod
     pow, float_power = elementwise.pow, pointwise.float_power
     maximum, minimum = elementwise.maximum, elementwise.minimum
-    fmax, fmin, gcd, lcm = pointwise.fmax, pointwise.fmin, pointwise.gcd, pointwise.lcm
+    fmax, fmin, gcd, lcm = pointwise.fmax, pointwise.fmin, integers.gcd, integers.lcm
     lerp, addcmul, addcdiv = pointwise.lerp, pointwise.addcmul, pointwise.addcdiv
     hypot, ldexp = pointwise.hypot, pointwise.ldexp
     atan2 = arctan2 = elementwise.atan2
@@ -86,16 +91,16 @@ class Methods:
     acosh = arccosh = unary.acosh
     atanh = arctanh = unary.atanh
     erf, erfc, erfinv = unary.erf, unary.erfc, special.erfinv
-    logit, sinc, i0 = special.logit, special.sinc, special.i0
-    lgamma, digamma, mvlgamma = special.lgamma, special.digamma, inquiry.mvlgamma
+    logit, sinc, i0 = special.logit, special.sinc, bessel.i0
+    lgamma, digamma, mvlgamma = gamma.lgamma, gamma.digamma, inquiry.mvlgamma
     logaddexp, logaddexp2, xlogy = special.logaddexp, special.logaddexp2, special.xlogy
     relu, sigmoid = activation.relu, activation.sigmoid
     prelu, hardshrink = rectifiers.prelu, rectifiers.hardshrink
-    conj, angle = layout.conj, complex.angle
+    conj, angle = complex.conj, complex.angle
     resolve_conj, resolve_neg = inquiry.resolve_conj, inquiry.resolve_neg
 
     def polygamma(self: Any, n: int) -> Tensor:
-        return special.polygamma(n, self)
+        return gamma.polygamma(n, self)
 
     # ---- bits and truth ----
 
@@ -126,9 +131,9 @@ class Methods:
     argmax, argmin, any, all = reduce.argmax, reduce.argmin, reduce.any_, reduce.all_
     var, std = statistics.var, statistics.std
     nansum, nanmean = statistics.nansum, statistics.nanmean
-    median, nanmedian, mode = statistics.median, statistics.nanmedian, statistics.mode
-    quantile, nanquantile = statistics.quantile, statistics.nanquantile
-    kthvalue, count_nonzero = statistics.kthvalue, statistics.count_nonzero
+    median, nanmedian, mode = rank.median, rank.nanmedian, rank.mode
+    quantile, nanquantile = rank.quantile, rank.nanquantile
+    kthvalue, count_nonzero = rank.kthvalue, statistics.count_nonzero
     norm, dist, renorm = magnitude.norm, magnitude.dist, inquiry.renorm
     cov, corrcoef = inquiry.cov, inquiry.corrcoef
     logsumexp = reduce.logsumexp
@@ -185,14 +190,14 @@ class Methods:
     # ---- index ----
 
     gather, index_select, take = index.gather, index.index_select, _scatter.take
-    take_along_dim, masked_select = _scatter.take_along_dim, _scatter.masked_select
-    nonzero, argwhere = _scatter.nonzero, _scatter.argwhere
+    take_along_dim, masked_select = _scatter.take_along_dim, _masked.masked_select
+    nonzero, argwhere = _masked.nonzero, _masked.argwhere
     scatter, scatter_add = _scatter.scatter, index.scatter_add
     scatter_reduce, index_add = _scatter.scatter_reduce, index.index_add
     put, index_put, index_copy = _scatter.put, _scatter.index_put, _scatter.index_copy
     index_reduce, matrix_exp = _scatter.index_reduce, gradients.matrix_exp
     index_fill, masked_fill = _scatter.index_fill, index.masked_fill
-    masked_scatter, select_scatter = _scatter.masked_scatter, _scatter.select_scatter
+    masked_scatter, select_scatter = _masked.masked_scatter, _scatter.select_scatter
     slice_scatter = _scatter.slice_scatter
 
     # ---- products ----

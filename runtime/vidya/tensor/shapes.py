@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..ops import layout
+from ..ops import complex, layout
 from ..ops.rules import sizes_of
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ class Shapes:
     @property
     def real(self: Any) -> Tensor:
         """The real part."""
-        return layout.view_as_real(self)[..., 0] if self.dtype.is_complex else self
+        return complex.real(self)
 
     @property
     def imag(self: Any) -> Tensor:
         """The imaginary part of a complex tensor."""
-        return layout.view_as_real(self)[..., 1]
+        return complex.imag(self)
 
     def sum_to_size(self: Any, *size: Any) -> Tensor:
         """Summed over the dims that were broadcast from `size`."""
