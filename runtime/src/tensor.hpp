@@ -84,6 +84,8 @@ struct TensorObject {
 };
 
 extern PyTypeObject* TensorBaseType;
+extern PyGetSetDef kTensorAttributes[];
+extern PyMethodDef kTensorMethods[];
 void tensor_init_type(PyObject* module);
 void set_tensor_class(PyObject* cls);
 PyTypeObject* tensor_class();
