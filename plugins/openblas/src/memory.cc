@@ -2,7 +2,9 @@
 
 #include <sys/mman.h>
 
+#include <cstdint>
 #include <cstdlib>
+#include <iterator>
 
 namespace vob {
 
@@ -28,48 +30,61 @@ void* Memory::get(size_t bytes) {
   return posix_memalign(&p, 64, bytes < 64 ? 64 : bytes) ? nullptr : p;
 }
 
+// The smallest free block that holds them; what is left of it stays free.
 void* Memory::from_slab(size_t bytes) {
   std::lock_guard<std::mutex> lock(mutex_);
-  auto take = [&](Slab& slab, char* p, size_t size) {
-    slab.live[p] = size;
-    return p;
-  };
-  // a block given back, if little of it would be wasted
-  for (auto& [base, slab] : slabs_) {
-    const auto it = slab.free.lower_bound(bytes);
-    if (it == slab.free.end() || it->first > bytes + bytes / 8) continue;
-    const auto [size, p] = *it;
-    slab.free.erase(it);
-    return take(slab, p, size);
+  auto fit = free_.lower_bound({bytes, nullptr});
+  if (fit == free_.end()) {
+    char* base = pages(kSlab, kSlab);
+    if (!base) return nullptr;
+    fit = free_.emplace(kSlab, base).first;
   }
-  for (auto& [base, slab] : slabs_)
-    if (kSlab - slab.used >= bytes) {
-      slab.used += bytes;
-      return take(slab, base + slab.used - bytes, bytes);
+  const auto [size, at] = *fit;
+  free_.erase(fit);
+  blocks_[at] = {bytes, true};
+  if (size > bytes) offer(blocks_.emplace(at + bytes, Block{size - bytes, false}).first);
+  return at;
+}
+
+void Memory::offer(Blocks::iterator block) {
+  block->second.live = false;
+  free_.emplace(block->second.size, block->first);
+}
+
+bool Memory::to_slab(char* p) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  auto block = blocks_.find(p);
+  if (block == blocks_.end()) return false;
+  const auto slab = [](const char* at) { return reinterpret_cast<uintptr_t>(at) / kSlab; };
+  // joins `from`, which is free, to the block before it
+  const auto join = [&](Blocks::iterator into, Blocks::iterator from) {
+    into->second.size += from->second.size;
+    blocks_.erase(from);
+  };
+  const auto mergeable = [&](Blocks::iterator other) {
+    return !other->second.live && slab(other->first) == slab(p);
+  };
+  if (auto next = std::next(block); next != blocks_.end() && mergeable(next)) {
+    free_.erase({next->second.size, next->first});
+    join(block, next);
+  }
+  if (block != blocks_.begin())
+    if (auto before = std::prev(block); mergeable(before)) {
+      free_.erase({before->second.size, before->first});
+      join(before, block);
+      block = before;
     }
-  char* base = pages(kSlab, kSlab);
-  if (!base) return nullptr;
-  Slab& slab = slabs_[base];
-  slab.used = bytes;
-  return take(slab, base, bytes);
+  if (block->second.size < kSlab) {
+    offer(block);
+  } else {
+    std::free(block->first);
+    blocks_.erase(block);
+  }
+  return true;
 }
 
 void Memory::put(void* p) {
-  char* at = static_cast<char*>(p);
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    auto it = slabs_.upper_bound(at);
-    if (it != slabs_.begin() && at < (--it)->first + kSlab) {
-      Slab& slab = it->second;
-      const auto block = slab.live.find(at);
-      slab.free.emplace(block->second, at);
-      slab.live.erase(block);
-      if (!slab.live.empty()) return;
-      at = it->first;
-      slabs_.erase(it);
-    }
-  }
-  std::free(at);
+  if (!to_slab(static_cast<char*>(p))) std::free(p);
 }
 
 }  // namespace vob

@@ -5,7 +5,8 @@
 #include <cstddef>
 #include <map>
 #include <mutex>
-#include <vector>
+#include <set>
+#include <utility>
 
 namespace vob {
 
@@ -25,16 +26,20 @@ class Memory {
   static constexpr size_t kLeast = size_t(128) << 10;
   static constexpr size_t kSlab = size_t(32) << 20;
 
-  struct Slab {
-    size_t used = 0;
-    std::map<char*, size_t> live;       // blocks handed out
-    std::multimap<size_t, char*> free;  // blocks given back
+  struct Block {
+    size_t size;
+    bool live;
   };
+  using Blocks = std::map<char*, Block>;
+
   void* from_slab(size_t bytes);
+  bool to_slab(char* p);  // false: p is not of a slab
+  void offer(Blocks::iterator block);
   static char* pages(size_t bytes, size_t align);
 
   std::mutex mutex_;
-  std::map<char*, Slab> slabs_;
+  Blocks blocks_;                            // every slab, cut up, in order
+  std::set<std::pair<size_t, char*>> free_;  // those of them that are free, by size
 };
 
 }  // namespace vob
