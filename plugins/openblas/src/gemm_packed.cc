@@ -9,7 +9,8 @@ namespace vob {
 namespace {
 
 constexpr int64_t kWhole = 2048;     // words of k up to which they are multiplied in one go
-constexpr int64_t kDepth = 1024;     // else so many at a time
+constexpr int64_t kDepth = 1024;     // else so many at a time,
+constexpr int64_t kStep = 32;        // in multiples of this
 constexpr int64_t kColumns = 512;    // of B that stay packed,
 constexpr int64_t kBlock = 1 << 19;  // and the words of those
 constexpr int64_t kRows = 1024;      // whose sums are kept while k goes on
@@ -28,7 +29,7 @@ struct Cut {
   Cut(const GemmShape& s, int64_t words, bool by_rows, int64_t threads) : words(words) {
     const double work = double(s.m) * double(s.n) * double(s.k) * double(s.batch);
     workers = work > 1e6 ? threads : 1;
-    depth = words <= kWhole ? words : up(words, up(words, kDepth));
+    depth = words <= kWhole ? words : up(up(words, up(words, kDepth)), kStep) * kStep;
     const int64_t most = std::clamp(kBlock / depth / kTileCols * kTileCols, kTileCols, kColumns);
     wide = up(s.n, most);
     const int64_t shortest = up(s.m, kTileRows);
@@ -55,6 +56,22 @@ struct Cut {
   }
 };
 
+/* A matrix as it lies in memory. */
+template <class E>
+class Plain final : public Panels<E> {
+ public:
+  Plain(const PackedKernels<E>& kernels, const E* b, const Matrices& m)
+      : kernels_(kernels), b_(b), m_(m) {}
+  void pack(uint32_t* to, int64_t i, int64_t p, int64_t k, int64_t j, int64_t n) const override {
+    kernels_.pack_b(to, b_ + m_.batch.at(i) + p * m_.s0 + j * m_.s1, m_.s0, m_.s1, k, n);
+  }
+
+ private:
+  const PackedKernels<E>& kernels_;
+  const E* b_;
+  const Matrices& m_;
+};
+
 template <class E>
 class Product {
  public:
@@ -62,7 +79,7 @@ class Product {
   static constexpr bool kFloat = sizeof(E) == 4;
 
   Product(const PackedKernels<E>& kernels, const Simd* simd, const GemmShape& s,
-          const PackedResult& c, const E* a, const Matrices& am, const E* b, const Matrices& bm,
+          const PackedResult& c, const E* a, const Matrices& am, const Panels<E>& b,
           int64_t threads)
       : kernels_(kernels),
         simd_(simd),
@@ -71,7 +88,6 @@ class Product {
         a_(a),
         b_(b),
         am_(am),
-        bm_(bm),
         by_rows_(am.s1 == 1),
         cut_(s, up(s.k, kTerms), by_rows_, threads) {}
 
@@ -86,7 +102,6 @@ class Product {
     const int64_t m0 = u % cut_.high * cut_.rows, mm = std::min(cut_.rows, s_.m - m0);
     const int64_t n0 = block % cut_.wide * cut_.columns, nn = std::min(cut_.columns, s_.n - n0);
     const E* a = a_ + am_.batch.at(i) + m0 * am_.s0;
-    const E* b = b_ + bm_.batch.at(i) + n0 * bm_.s1;
     uint32_t* rows = reinterpret_cast<uint32_t*>(mem);
     uint32_t* panels = rows + strip_words();
     const int64_t at = i * s_.m * s_.n + m0 * s_.n + n0, size = c_.wide ? 4 : sizeof(E);
@@ -108,8 +123,7 @@ class Product {
       const bool first = w0 == 0, last = w0 + cut_.depth >= cut_.words;
       if (!whole || packed != block) {
         for (int64_t j = 0; j < nn; j += kTileCols)
-          kernels_.pack_b(panels + j * t.words, b + k0 * bm_.s0 + j * bm_.s1, bm_.s0, bm_.s1, kk,
-                          std::min(kTileCols, nn - j));
+          b_.pack(panels + j * t.words, i, k0, kk, n0 + j, std::min(kTileCols, nn - j));
         packed = block;
       }
       for (int64_t r = 0; r < mm; r += cut_.strip) {
@@ -162,8 +176,9 @@ class Product {
   const Simd* simd_;
   const GemmShape& s_;
   const PackedResult& c_;
-  const E *a_, *b_;
-  const Matrices &am_, &bm_;
+  const E* a_;
+  const Panels<E>& b_;
+  const Matrices& am_;
   bool by_rows_;
   Cut cut_;
 };
@@ -172,9 +187,8 @@ class Product {
 
 template <class E>
 bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s,
-                 const PackedResult& c, const E* a, const Matrices& am, const E* b,
-                 const Matrices& bm) {
-  const Product<E> product(kernels, d.simd, s, c, a, am, b, bm,
+                 const PackedResult& c, const E* a, const Matrices& am, const Panels<E>& b) {
+  const Product<E> product(kernels, d.simd, s, c, a, am, b,
                            std::min<int64_t>(d.pool.threads(), WorkQueues::kMost));
   const Cut& cut = product.cut();
   WorkQueues queues(cut.units, cut.workers);
@@ -191,11 +205,21 @@ bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s,
   return !no_memory;
 }
 
+template <class E>
+bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s,
+                 const PackedResult& c, const E* a, const Matrices& am, const E* b,
+                 const Matrices& bm) {
+  return gemm_packed(d, kernels, s, c, a, am, Plain<E>(kernels, b, bm));
+}
+
 template bool gemm_packed(Device&, const PackedKernels<float>&, const GemmShape&,
                           const PackedResult&, const float*, const Matrices&, const float*,
                           const Matrices&);
 template bool gemm_packed(Device&, const PackedKernels<uint16_t>&, const GemmShape&,
                           const PackedResult&, const uint16_t*, const Matrices&, const uint16_t*,
                           const Matrices&);
+template bool gemm_packed(Device&, const PackedKernels<uint16_t>&, const GemmShape&,
+                          const PackedResult&, const uint16_t*, const Matrices&,
+                          const Panels<uint16_t>&);
 
 }  // namespace vob

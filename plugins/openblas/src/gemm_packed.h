@@ -16,12 +16,27 @@ struct PackedResult {
   bool wide = false;
 };
 
+/* Where the right side of a product comes from. */
+template <class E>
+class Panels {
+ public:
+  virtual ~Panels() = default;
+  /* Packs rows [p, p + k) of columns [j, j + n) of matrix i as PackedKernels::pack_b does; n is at
+   * most kTileCols. */
+  virtual void pack(uint32_t* to, int64_t i, int64_t p, int64_t k, int64_t j, int64_t n) const = 0;
+};
+
 /* c[b] = a[b] @ b[b], accumulated in float32. E is float, or uint16_t for bfloat16; one of each
  * operand's strides is 1. False: no memory. */
 template <class E>
 bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s,
                  const PackedResult& c, const E* a, const Matrices& am, const E* b,
                  const Matrices& bm);
+
+/* The same with whatever packs b. */
+template <class E>
+bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s,
+                 const PackedResult& c, const E* a, const Matrices& am, const Panels<E>& b);
 
 }  // namespace vob
 

@@ -5,12 +5,13 @@
 
 #include "bf16/kernels.h"
 #include "common.h"
+#include "gemm_packed.h"
 #include "lines.h"
 
 namespace vob {
 namespace {
 
-constexpr int64_t kFewRows = 8;  // more are worth widening the weights for OpenBLAS
+constexpr int64_t kFewRows = 8;  // more are worth widening the weights
 constexpr int64_t kWide = 256;   // rows of weights widened at one time
 constexpr int64_t kBlock = 16;   // rows of weights whose scales are widened at one time
 
@@ -103,14 +104,16 @@ class QuantLinear final : public Kernel {
       rows[r] = {reinterpret_cast<int8_t*>(mem) + r * padded * 64, scales, scales + padded};
       d.bf16->nibble_row(rows[r], in_ptr<uint16_t>(call, kX) + r * k_, k_);
     }
-    const bool half = scale_type_ == DType::BF16;
     return each_block(d, call, nibble_scratch(k_), [&](float* y, int64_t i, int64_t n, float* own) {
-      const NibbleWeights w{reinterpret_cast<const uint8_t*>(weights(call, i)),
-                            scales_at(call, kScale, i), scales_at(call, kZero, i), half, group_};
+      const IntWeights w = weights_at(call, i);
       for (int64_t r = 0; r < rows_; ++r, y += kBlock) d.bf16->dot4(y, w, n, rows[r], k_, own);
     });
   }
 
+  IntWeights weights_at(const vd_call& call, int64_t i) const {
+    return {reinterpret_cast<const uint8_t*>(weights(call, i)), scales_at(call, kScale, i),
+            scales_at(call, kZero, i), scale_type_ == DType::BF16, group_};
+  }
   const void* scales_at(const vd_call& call, int input, int64_t i) const {
     if (sdk::absent(call.inputs[input])) return nullptr;
     return in_ptr<char>(call, input) + i * groups() * sdk::size_of(scale_type_);
@@ -144,6 +147,32 @@ class QuantLinear final : public Kernel {
   }
 
   bool many(Device& d, const vd_call& call) const {
+    if (d.bf16 && type_ == DType::BF16 && scale_type_ != DType::F16) {
+      const uint16_t *x = in_ptr<uint16_t>(call, kX),
+                     *b = sdk::absent(call.inputs[kBias]) ? nullptr : in_ptr<uint16_t>(call, kBias);
+      return gemm_packed(d, d.bf16->gemm, {rows_, n_, k_, 1}, {out_ptr<uint16_t>(call), b}, x,
+                         {rows_, k_, k_, 1, {}}, Rounded(d, *this, call));
+    }
+    return widened(d, call);
+  }
+
+  /* The weights as bfloat16. */
+  class Rounded final : public Panels<uint16_t> {
+   public:
+    Rounded(const Device& d, const QuantLinear& q, const vd_call& call)
+        : d_(d), q_(q), call_(call) {}
+    void pack(uint32_t* to, int64_t, int64_t p, int64_t k, int64_t j, int64_t n) const override {
+      d_.bf16->pack_ints(to, q_.weights_at(call_, j), q_.bits_, q_.k_, p, k, n);
+    }
+
+   private:
+    const Device& d_;
+    const QuantLinear& q_;
+    const vd_call& call_;
+  };
+
+  /* The weights as float32, some rows at a time. */
+  bool widened(Device& d, const vd_call& call) const {
     const QuantLoops& loops = *d.simd->quant;
     const auto widen = bits_ == 8 ? loops.widen8 : loops.widen4;
     float* buf = nullptr;

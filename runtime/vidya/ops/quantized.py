@@ -68,7 +68,8 @@ def quantized_linear(
 ) -> Tensor:  # fmt: skip
     """linear(x, dequantize(weight, scale, zero), bias). x [..., K] -> [..., N] in x's dtype.
 
-    A backend may round x to 15-bit integers per group of a row, no coarser.
+    A backend may round x to 15-bit integers per group of a row, or the weights to bfloat16 where x
+    is that; no coarser.
     """
     k = _check(weight, scale, zero, bits, group)
     if not x.ndim or x.shape[-1] != k:

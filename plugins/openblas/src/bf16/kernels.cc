@@ -137,6 +137,7 @@ const Bf16Kernels* bf16_kernels_avx512() {
   static const Bf16Kernels kernels{{pack_b, pack_a, copy_rows, tile<Madd>},
                                    bf16_nibble_row,
                                    bf16_dot4,
+                                   bf16_pack_ints,
                                    bf16_scores,
                                    bf16_weighted,
                                    bf16_few_rows};

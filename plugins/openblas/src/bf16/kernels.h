@@ -23,8 +23,8 @@ inline int64_t nibble_at(int64_t i) {
   return i / 128 * 256 + group % 2 * 128 + group / 2 * 32 + i % 32;
 }
 
-/* Rows of 4-bit weights, laid out as QuantLoops says. */
-struct NibbleWeights {
+/* Rows of integer weights, laid out as QuantLoops says. */
+struct IntWeights {
   const uint8_t* w;
   const void *scale, *zero;  // [rows][n / group]; zero may be null
   bool half;                 // they are bfloat16, else float32
@@ -39,8 +39,12 @@ struct Bf16Kernels {
   /* n is a multiple of 64; room for whole 128. */
   void (*nibble_row)(const NibbleRow& to, const uint16_t* x, int64_t n);
   /* y[r] = row r of `rows` of w, times x; scratch: nibble_scratch(n) floats. */
-  void (*dot4)(float* y, const NibbleWeights& w, int64_t rows, const NibbleRow& x, int64_t n,
+  void (*dot4)(float* y, const IntWeights& w, int64_t rows, const NibbleRow& x, int64_t n,
                float* scratch);
+  /* PackedKernels::pack_b of rows [0, rows) of w (at most kTileCols), each `depth` long, of which
+   * [k0, k0 + k): both multiples of 32. Rounded to bfloat16. */
+  void (*pack_ints)(uint32_t* to, const IntWeights& w, int bits, int64_t depth, int64_t k0,
+                    int64_t k, int64_t rows);
   /* to[x][j] = scale q[x] k[j] for `rows` dense rows of q and n of k; depth is a multiple of 32. */
   void (*scores)(float* to, int64_t ldt, const uint16_t* k, int64_t ldk, int64_t n,
                  const uint16_t* q, int64_t rows, int64_t depth, float scale);
@@ -57,8 +61,10 @@ const Bf16Kernels* bf16_kernels();
 /* Compiled for AVX512_BF16: to be called only where the CPU has it. */
 const Bf16Kernels* bf16_kernels_avx512();
 void bf16_nibble_row(const NibbleRow& to, const uint16_t* x, int64_t n);
-void bf16_dot4(float* y, const NibbleWeights& w, int64_t rows, const NibbleRow& x, int64_t n,
+void bf16_dot4(float* y, const IntWeights& w, int64_t rows, const NibbleRow& x, int64_t n,
                float* scratch);
+void bf16_pack_ints(uint32_t* to, const IntWeights& w, int bits, int64_t depth, int64_t k0,
+                    int64_t k, int64_t rows);
 void bf16_scores(float* to, int64_t ldt, const uint16_t* k, int64_t ldk, int64_t n,
                  const uint16_t* q, int64_t rows, int64_t depth, float scale);
 void bf16_few_rows(float* y, int64_t ldy, const uint16_t* w, int64_t stride, int64_t rows,

@@ -131,7 +131,7 @@ void dot_rows(float* y, const uint8_t* w, const Scales<S>& scales, int64_t row, 
 }
 
 template <class S>
-void dot(float* y, const NibbleWeights& w, int64_t rows, const NibbleRow& x, int64_t n,
+void dot(float* y, const IntWeights& w, int64_t rows, const NibbleRow& x, int64_t n,
          float* scratch) {
   int32_t* place = reinterpret_cast<int32_t*>(scratch + kNibbleRows * (nibble_groups(n) + 16));
   const Scales<S> scales{static_cast<const S*>(w.scale), static_cast<const S*>(w.zero), n / 32,
@@ -146,7 +146,7 @@ void dot(float* y, const NibbleWeights& w, int64_t rows, const NibbleRow& x, int
 
 }  // namespace
 
-void bf16_dot4(float* y, const NibbleWeights& w, int64_t rows, const NibbleRow& x, int64_t n,
+void bf16_dot4(float* y, const IntWeights& w, int64_t rows, const NibbleRow& x, int64_t n,
                float* scratch) {
   w.half ? dot<uint16_t>(y, w, rows, x, n, scratch) : dot<float>(y, w, rows, x, n, scratch);
 }
