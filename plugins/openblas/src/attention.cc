@@ -151,7 +151,9 @@ vd_status make_forward(Device&, const vd_call& call, std::unique_ptr<Kernel>& ke
   if (!arity(call, 4, 2) || !a.set(call, 0, 3) || out_type(call) != a.q.type ||
       out_type(call, 1) != DType::F32)
     return unsupported(call, err, "it takes q, k and v of float32 or 16-bit floats, none empty");
-  kernel = std::make_unique<Forward>(a, kStrided | kPreferred);
+  if (a.out.column != 1 && a.width > 1)
+    return unsupported(call, err, "the rows of its result are dense");
+  kernel = std::make_unique<Forward>(a, kStrided | kStridedOut | kPreferred);
   return VD_OK;
 }
 

@@ -39,7 +39,7 @@ class Attention {
 
   int64_t batches = 1, heads = 1, key_heads = 1, group = 1, queries = 0, keys = 0, depth = 0,
           width = 0;
-  HeadRows q, k, v;
+  HeadRows q, k, v, out;  // out: the first output
   bool causal = false;
   int64_t window = 0;
   float scale = 1;

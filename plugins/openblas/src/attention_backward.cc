@@ -63,7 +63,8 @@ class Backward final : public Kernel {
         pairs_(a.pairs()),
         g_(HeadRows::of(call.inputs[kG])),
         out_(HeadRows::of(call.inputs[kOut])),
-        lse_(HeadRows::of(call.inputs[kLse], true)) {
+        lse_(HeadRows::of(call.inputs[kLse], true)),
+        results_{a.out, HeadRows::of(call.outputs[1]), HeadRows::of(call.outputs[2])} {
     if (!sdk::absent(call.inputs[kGLse])) g_lse_ = HeadRows::of(call.inputs[kGLse], true);
   }
 
@@ -154,8 +155,7 @@ class Backward final : public Kernel {
       for (int64_t k0 = from; k0 < to; k0 += kAttentionKeys)
         block(d, call, s, w, b, h, i0, rows, k0, shared, sums);
       for (int64_t r = 0; r < rows; ++r)
-        put(d, call, 0, (b * a_.heads + h) * a_.queries + i0 + r, w.dq + r * s.depth, a_.depth,
-            a_.scale);
+        put(d, call, 0, b, h, i0 + r, w.dq + r * s.depth, a_.scale);
     }
     return true;
   }
@@ -269,23 +269,25 @@ class Backward final : public Kernel {
       float *dk = sums + j * s.depth, *dv = sums + s.padded * s.depth + j * s.width;
       add(dk, s.depth);
       add(dv, s.width);
-      put(d, call, 1, pair * a_.keys + j, dk, a_.depth, a_.scale);
-      put(d, call, 2, pair * a_.keys + j, dv, a_.width, 1.f);
+      put(d, call, 1, pair / a_.key_heads, pair % a_.key_heads, j, dk, a_.scale);
+      put(d, call, 2, pair / a_.key_heads, pair % a_.key_heads, j, dv, 1.f);
     }
   }
 
-  void put(Device& d, const vd_call& call, int output, int64_t row, float* x, int64_t n,
+  void put(Device& d, const vd_call& call, int output, int64_t b, int64_t h, int64_t i, float* x,
            float scale) const {
-    for (int64_t j = 0; j < n; ++j) x[j] *= scale;
+    const HeadRows& rows = results_[output];
+    char* to = const_cast<char*>(rows.at(out_ptr<char>(call, output), b, h, i));
+    for (int64_t j = 0; j < rows.n; ++j) x[j] *= scale;
     if (a_.q.type == DType::F32)
-      std::memcpy(out_ptr<float>(call, output) + row * n, x, size_t(n) * 4);
+      std::memcpy(to, x, size_t(rows.n) * 4);
     else
-      from_float(d.simd, a_.q.type, out_ptr<uint16_t>(call, output) + row * n, x, n);
+      from_float(d.simd, a_.q.type, reinterpret_cast<uint16_t*>(to), x, rows.n);
   }
 
   Attention a_;
   double pairs_;
-  HeadRows g_, out_, lse_, g_lse_;
+  HeadRows g_, out_, lse_, g_lse_, results_[3];  // results_: dq, dk, dv
 };
 
 vd_status make_backward(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel,
@@ -296,7 +298,12 @@ vd_status make_backward(Device&, const vd_call& call, std::unique_ptr<Kernel>& k
       (!sdk::absent(call.inputs[kGLse]) && in_type(call, kGLse) != DType::F32) ||
       out_type(call) != a.q.type || !sdk::same_shape(call.inputs[kG], call.inputs[kOut]))
     return unsupported(call, err, "it takes tensors of float32 or 16-bit floats, none empty");
-  kernel = std::make_unique<Backward>(a, call, kStrided | kPreferred);
+  for (int i = 0; i < 3; ++i) {
+    const vd_tensor& t = call.outputs[i];
+    if (t.strides[t.ndim - 1] != 1 && t.shape[t.ndim - 1] > 1)
+      return unsupported(call, err, "the rows of its results are dense");
+  }
+  kernel = std::make_unique<Backward>(a, call, kStrided | kStridedOut | kPreferred);
   return VD_OK;
 }
 

@@ -193,12 +193,13 @@ bool attend_few(Device& d, const Attention& a, const vd_call& call) {
 void finish_row(Device& d, const Attention& a, const vd_call& call, int64_t b, int64_t h, int64_t i,
                 float* sums, float top, float total) {
   const int64_t row = (b * a.heads + h) * a.queries + i;
+  char* to = const_cast<char*>(a.out.at(out_ptr<char>(call), b, h, i));
   const float inverse = total == 0.f ? 1.f : 1.f / total;
   for (int64_t j = 0; j < a.width; ++j) sums[j] *= inverse;
   if (a.q.type == DType::F32)
-    std::memcpy(out_ptr<float>(call) + row * a.width, sums, size_t(a.width) * 4);
+    std::memcpy(to, sums, size_t(a.width) * 4);
   else
-    from_float(d.simd, a.q.type, out_ptr<uint16_t>(call) + row * a.width, sums, a.width);
+    from_float(d.simd, a.q.type, reinterpret_cast<uint16_t*>(to), sums, a.width);
   out_ptr<float>(call, 1)[row] = total == 0.f ? INFINITY : (top + std::log2(total)) * kLn2;
 }
 

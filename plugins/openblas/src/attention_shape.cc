@@ -54,6 +54,7 @@ bool Attention::set(const vd_call& call, int q_at, int mask_at) {
     return false;
   group = heads / key_heads;
   q = HeadRows::of(tq), k = HeadRows::of(tk), v = HeadRows::of(tv);
+  out = HeadRows::of(call.outputs[0]);
   causal = sdk::attr_int(call, "causal", 0) != 0;
   window = sdk::attr_int(call, "window", 0);
   scale = float(sdk::attr_float(call, "scale", 1.0));

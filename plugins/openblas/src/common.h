@@ -63,7 +63,8 @@ class Kernel {
 };
 
 constexpr uint32_t kStrided = VD_CAP_STRIDED_IN, kInplace = VD_CAP_INPLACE,
-                   kScalars = VD_CAP_SCALAR_IN, kPreferred = VD_CAP_PREFERRED;
+                   kScalars = VD_CAP_SCALAR_IN, kPreferred = VD_CAP_PREFERRED,
+                   kStridedOut = VD_CAP_STRIDED_OUT;
 
 /* A kernel from a lambda (Device &, const vd_call &, vd_err *) -> vd_status. */
 template <class F>

@@ -1,5 +1,5 @@
 // `rope`: rotary position embedding, row by row; cos and sin are read where
-// they lie.
+// they lie, and the result may lie in another order than x.
 #include <algorithm>
 
 #include "common.h"
@@ -18,7 +18,7 @@ struct Operand {
 };
 
 struct Rope {
-  Operand x, cos, sin;
+  Operand x, cos, sin, out;
   int dims = 0;  // of x, without the last
   int64_t size[VD_MAX_NDIM], rows = 1, length, half;
   bool interleaved;
@@ -43,12 +43,12 @@ struct Rope {
 
   void run(const Simd* simd, char* y, const char* const* in, int64_t begin, int64_t end) const {
     int64_t index[VD_MAX_NDIM], rest = begin;
-    const Operand* ops[] = {&x, &cos, &sin};
-    int64_t at[3] = {0, 0, 0};
+    const Operand* ops[] = {&x, &cos, &sin, &out};
+    int64_t at[4] = {0, 0, 0, 0};
     for (int d = dims - 1; d >= 0; --d) {
       index[d] = rest % size[d];
       rest /= size[d];
-      for (int k = 0; k < 3; ++k) at[k] += index[d] * ops[k]->stride[d];
+      for (int k = 0; k < 4; ++k) at[k] += index[d] * ops[k]->stride[d];
     }
     alignas(64) float buffer[4][2 * kMostPairs];
     for (int64_t r = begin; r < end; ++r) {
@@ -56,7 +56,7 @@ struct Rope {
       const float* a = row(simd, x, px, 2 * half, buffer[0]);
       const float* c = row(simd, cos, in[1] + at[1] * cos.bytes, half, buffer[1]);
       const float* s = row(simd, sin, in[2] + at[2] * sin.bytes, half, buffer[2]);
-      char* py = y + r * length * x.bytes;
+      char* py = y + at[3] * x.bytes;
       if (x.type == DType::F32) {
         simd->rope32(reinterpret_cast<float*>(py), a, c, s, half, interleaved);
       } else {
@@ -72,9 +72,9 @@ struct Rope {
           std::memcpy(py + i * x.bytes, px + i * x.inner * x.bytes, size_t(x.bytes));
       }
       for (int d = dims - 1; d >= 0; --d) {
-        for (int k = 0; k < 3; ++k) at[k] += ops[k]->stride[d];
+        for (int k = 0; k < 4; ++k) at[k] += ops[k]->stride[d];
         if (++index[d] < size[d]) break;
-        for (int k = 0; k < 3; ++k) at[k] -= size[d] * ops[k]->stride[d];
+        for (int k = 0; k < 4; ++k) at[k] -= size[d] * ops[k]->stride[d];
         index[d] = 0;
       }
     }
@@ -114,15 +114,18 @@ vd_status make(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd
     return fail(err, VD_INVALID, "rope: cos and sin have half the last size of x at most");
   if (p.half > kMostPairs) return unsupported(call, err, "rows are too long");
   for (p.dims = 0; p.dims < x.ndim - 1; ++p.dims) p.rows *= p.size[p.dims] = x.shape[p.dims];
-  return answer(
-      kernel, kStrided | kInplace | kPreferred, [p](Device& d, const vd_call& c, vd_err*) {
-        if (p.rows * p.length == 0) return VD_OK;
-        const char* in[] = {in_ptr<char>(c, 0), in_ptr<char>(c, 1), in_ptr<char>(c, 2)};
-        const double cost = double(p.length) * (p.x.bytes == 2 ? 2 : 1);
-        d.pool.ranges(p.rows, cost, 1,
-                      [&](int64_t b, int64_t e) { p.run(d.simd, out_ptr<char>(c), in, b, e); });
-        return VD_OK;
-      });
+  if (!strides_over(x, call.outputs[0], p.out) || (p.out.inner != 1 && p.rows && p.length > 1))
+    return unsupported(call, err, "the rows of its result are dense");
+  return answer(kernel, kStrided | kStridedOut | kInplace | kPreferred,
+                [p](Device& d, const vd_call& c, vd_err*) {
+                  if (p.rows * p.length == 0) return VD_OK;
+                  const char* in[] = {in_ptr<char>(c, 0), in_ptr<char>(c, 1), in_ptr<char>(c, 2)};
+                  const double cost = double(p.length) * (p.x.bytes == 2 ? 2 : 1);
+                  d.pool.ranges(p.rows, cost, 1, [&](int64_t b, int64_t e) {
+                    p.run(d.simd, out_ptr<char>(c), in, b, e);
+                  });
+                  return VD_OK;
+                });
 }
 
 }  // namespace

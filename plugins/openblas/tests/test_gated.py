@@ -102,6 +102,11 @@ def test_rope(simd_device, dtype, interleaved):
                 (y,) = simd_device.run("rope", [x, cos, sin], [(shape, dtype)],
                                        interleaved=interleaved)  # fmt: skip
                 check(y, rope(x, cos, sin, interleaved), scale=4)
+    x = values((2, 5, 3, 70), dtype, 3)  # into another order than x's
+    cos, sin = (values((5, 1, 32), F4, k, low=-1, high=1) for k in (1, 2))
+    turned = np.empty((2, 3, 5, 70), dtype).transpose(0, 2, 1, 3)
+    (y,) = simd_device.run("rope", [x, cos, sin], [turned], interleaved=interleaved)
+    check(y, rope(x, cos, sin, interleaved), scale=4)
     x = values((4, 8, 64), dtype, 5)  # over its own input, and tables that are not dense
     cos, sin = (values((32, 8), dtype, k, low=-1, high=1).T for k in (1, 2))
     want = rope(x, cos, sin, interleaved)
@@ -120,3 +125,5 @@ def test_rope_refuses(blas):
         with pytest.raises(Failure, match=text) as info:
             blas.run("rope", inputs, [(x.shape, inputs[0].dtype)])
         assert info.value.status == status
+    with pytest.raises(Failure, match="rows of its result are dense"):
+        blas.run("rope", [x, cos, cos], [np.empty((8, 3), F4).T])

@@ -124,7 +124,9 @@ enum {
   VD_CAP_PREFERRED = 1u << 3,     /* faster than its decomposition (a composite without it is
                                      decomposed when the decomposition has kernels) */
   VD_CAP_NONDETERMINISTIC = 1u << 4,
-  VD_CAP_SCALAR_IN = 1u << 5 /* takes VD_TENSOR_SCALAR inputs; else they arrive as tensors */
+  VD_CAP_SCALAR_IN = 1u << 5,  /* takes VD_TENSOR_SCALAR inputs; else they arrive as tensors */
+  VD_CAP_STRIDED_OUT = 1u << 6 /* may be asked for with outputs of other strides, that do not
+                                  overlap, and takes or refuses them */
 };
 
 /* The answer to `find`. */

@@ -37,6 +37,7 @@ class Caps(enum.IntFlag):
     PREFERRED = 8
     NONDETERMINISTIC = 16
     SCALAR_IN = 32
+    STRIDED_OUT = 64
 
 
 class Meta(NamedTuple):

@@ -11,6 +11,7 @@ from .fold import fold_constants
 from .freeze import freeze
 from .fuse import fuse
 from .inplace import in_place
+from .layouts import layouts
 from .patterns import patterns, simplify
 from .remat import rematerialise
 
@@ -23,13 +24,14 @@ PASSES: dict[str, passes.Pass] = {
     "patterns": patterns,
     "fuse": fuse,
     "rematerialise": rematerialise,
+    "layouts": layouts,
     "in_place": in_place,
     "freeze": freeze,
 }
 
 
 # These think of kernels one by one, and of memory: not for a backend that takes a whole graph.
-_KERNELS = ("fuse", "rematerialise", "in_place", "freeze")
+_KERNELS = ("fuse", "rematerialise", "layouts", "in_place", "freeze")
 
 
 def improve_graph(trace: Trace, outputs: list[Any], names: Sequence[str]) -> dict[str, int]:

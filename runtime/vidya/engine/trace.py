@@ -44,7 +44,9 @@ class Node:
 
 # whose outputs may lie in the memory of any operand, not of the first one of their kind only
 ELEMENTWISE = ("ewise", "ewise_sums", "add", "sub", "mul", "div", "adamw_step", "sgd_step")
-STRIDED_IN, INPLACE, ALLOCS_OUTPUT, PREFERRED, _, SCALAR_IN = (1 << i for i in range(6))
+STRIDED_IN, INPLACE, ALLOCS_OUTPUT, PREFERRED, _, SCALAR_IN, STRIDED_OUT = (
+    1 << i for i in range(7)
+)
 _TAKES_SCALARS = {"fill", "arange", "random_bits"}  # by their definition
 
 
