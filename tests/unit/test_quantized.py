@@ -16,20 +16,33 @@ def matrix(n, k, device, seed=0):
     return values, vidya.tensor(values, device=device)
 
 
+def rows_of(stored, unit):
+    """Blocks of 16 rows, in which `unit` neighbours of every row stand together, row by row."""
+    out = np.empty_like(stored)
+    for first in range(0, len(stored), 16):
+        block = stored[first : first + 16]
+        lanes = block.reshape(-1, len(block), unit)
+        for row in range(len(block)):
+            out[first + row] = lanes[:, row].reshape(-1)
+    return out
+
+
 def unpacked(q):
     """The integers of a Quantized, read from its bytes alone."""
     stored = q.weight.numpy()
     if q.bits == 8:
         return stored.astype(np.float64)
-    halves = stored.reshape(len(stored), -1, 1, 32)
-    both = np.concatenate([halves & 15, halves >> 4], 2)
-    return both.reshape(len(stored), -1).astype(np.float64) - 8
+    words = rows_of(stored, 4).reshape(len(stored), -1, 1, 4)
+    return np.concatenate([words & 15, words >> 4], 2).reshape(len(stored), -1).astype("f8") - 8
+
+
+def scales_of(q, x):
+    values = x.float().numpy().astype(np.float64)
+    return np.repeat(rows_of(values, 1) if q.bits == 4 else values, q.group, 1)
 
 
 def values_of(q):
-    scale = np.repeat(q.scale.float().numpy().astype(np.float64), q.group, 1)
-    zero = 0 if q.zero is None else np.repeat(q.zero.float().numpy(), q.group, 1)
-    return unpacked(q) * scale + zero
+    return unpacked(q) * scales_of(q, q.scale) + (0 if q.zero is None else scales_of(q, q.zero))
 
 
 @pytest.mark.parametrize("bits, group, symmetric", ALL)
@@ -39,7 +52,7 @@ def test_weights_are_off_by_about_half_a_step(device, bits, group, symmetric):
     assert q.weight.dtype is (vidya.int8 if bits == 8 else vidya.uint8)
     assert q.weight.shape == (7, 256 * bits // 8)
     np.testing.assert_allclose(q.dequantize().numpy(), values_of(q), rtol=1e-6, atol=1e-6)
-    step = np.abs(np.repeat(q.scale.float().numpy(), group, 1))
+    step = np.abs(scales_of(q, q.scale))
     # four bits without a zero may cut the largest off, a fifth of 8 steps and one that has no place
     assert (np.abs(values_of(q) - w) <= step * (3 if bits == 4 and symmetric else 0.501)).all()
     assert np.mean(np.abs(values_of(q) - w) / step) < 0.3

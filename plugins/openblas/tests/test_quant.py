@@ -14,8 +14,17 @@ def packed(rng, n, k, bits):
     if bits == 8:
         stored = rng.integers(-128, 128, (n, k)).astype(np.int8)
         return stored, stored.astype(np.float64)
-    q = rng.integers(0, 16, (n, k // 64, 2, 32))
-    return (q[:, :, 0] | q[:, :, 1] << 4).astype(np.uint8).reshape(n, k // 2), q.reshape(n, k) - 8.0
+    q = rng.integers(0, 16, (n, k))
+    words = q.reshape(n, k // 8, 2, 4)
+    both = (words[:, :, 0] | words[:, :, 1] << 4).astype(np.uint8)
+    return in_blocks(both.reshape(n, k // 2), 4), q - 8.0
+
+
+def in_blocks(x, unit):
+    """Blocks of 16 rows, `unit` neighbours of every row side by side."""
+    blocks = [x[i : i + 16] for i in range(0, len(x), 16)]
+    sides = [b.reshape(len(b), -1, unit).swapaxes(0, 1).reshape(len(b), -1) for b in blocks]
+    return np.concatenate(sides)
 
 
 def check(device, rows, n, k, bits, group, dtype=F32, zero=True, bias=True, scales=F32):
@@ -29,6 +38,8 @@ def check(device, rows, n, k, bits, group, dtype=F32, zero=True, bias=True, scal
     if zero:
         full = full + np.repeat(wide(shift), group, 1)
     want = wide(x) @ full.T + (wide(b) if bias else 0)
+    if bits == 4:
+        scale, shift = in_blocks(scale, 1), in_blocks(shift, 1) if zero else None
     (got,) = device.run(
         "quantized_linear", [x, w, scale, shift, b], [((*rows, n), dtype)], bits=bits, group=group
     )
@@ -59,8 +70,8 @@ def test_dtypes(simd_device, dtype, scales, bits):
 @pytest.mark.parametrize("group", [32, 64, 128, 192, 384])
 @pytest.mark.parametrize("zero", [False, True])
 def test_bytes_of_bfloat16(simd_device, group, zero):
-    """Rows in fours and single ones; groups that 16 groups of 32 cut in two; half of 128 left."""
-    for n, k in [(1, 768), (6, 384), (21, 1152), (4, 2304)]:
+    """Whole blocks and parts of one; groups that 32 groups cut in two, and an odd one left."""
+    for n, k in [(1, 768), (16, 384), (21, 1152), (48, 2304)]:
         for rows in [(), (5,)]:
             check(simd_device, rows, n, k, 4, group, BF16, zero=zero, scales=BF16)
     if group in (32, 64, 192):

@@ -8,7 +8,7 @@ import vidya
 
 from .. import dtypes
 from ..dtypes import dtype
-from ..ops.quantized import GROUPS, dequantize, quantized_linear
+from ..ops.quantized import BLOCK, GROUPS, dequantize, quantized_linear
 from ..tensor import Tensor
 from .linear import Linear
 from .module import Module
@@ -21,7 +21,8 @@ class Quantized(NamedTuple):
     """A matrix [N, K] as integers in groups: value = integer * scale + zero.
 
     weight: int8 [N, K], or uint8 [N, K / 2] with two 4-bit integers in a byte; scale and zero (None
-    if symmetric): [N, K / group].
+    if symmetric): [N, K / group]. Of 4 bits all of them lie in blocks of 16 rows, as
+    `vidya.ops.quantized.dequantize` says.
     """
 
     weight: Tensor
@@ -104,11 +105,32 @@ def _integers(w: Tensor, bits: int, group: int, symmetric: bool, stored: dtype) 
     if bits == 8:
         weight = q.reshape(n, k).to(dtypes.int8)
     else:
-        halves = (q + half).to(dtypes.uint8).reshape(n, k // 64, 2, 32)
-        weight = (halves.select(2, 0) + halves.select(2, 1) * 16).reshape(n, k // 2)
-    flat = (n, k // group)
-    return Quantized(weight, scale.reshape(flat), None if zero is None else zero.reshape(flat),
-                     bits, group)  # fmt: skip
+        weight = _bytes((q + half).to(dtypes.uint8).reshape(n, k))
+
+    def flat(x: Tensor) -> Tensor:
+        x = x.reshape(n, k // group)
+        return _blocks(x, 1) if bits == 4 else x
+
+    return Quantized(weight, flat(scale), None if zero is None else flat(zero), bits, group)
+
+
+def _bytes(q: Tensor) -> Tensor:
+    """Integers from 0 to 15 [N, K] as they are stored, [N, K / 2]: see `dequantize`."""
+    n, k = q.shape
+    words = q.reshape(n, k // 8, 2, 4)
+    return _blocks((words.select(2, 0) + words.select(2, 1) * 16).reshape(n, k // 2), 4)
+
+
+def _blocks(x: Tensor, unit: int) -> Tensor:
+    """Rows [N, C] in blocks, `unit` neighbours of each of their rows side by side."""
+    n, c = x.shape
+    full = n // BLOCK * BLOCK
+    parts = [
+        part.reshape(-1, rows, c // unit, unit).transpose(1, 2).reshape(-1, c)
+        for part, rows in ((x[:full], BLOCK), (x[full:], n - full))
+        if len(part)
+    ]
+    return vidya.cat(parts) if parts else x
 
 
 @overload
@@ -154,7 +176,7 @@ def quantize(
             f"quantize: takes a floating matrix [N, K], K a multiple of 64 and of {group}, not "
             f"{x.dtype.name} {tuple(x.shape)}"
         )
-    rows = max(1, _ROWS // x.shape[1])
+    rows = max(1, _ROWS // x.shape[1] // BLOCK) * BLOCK
     with vidya.no_grad():
         parts = [
             _integers(x.detach()[i : i + rows], bits, group, symmetric, stored)

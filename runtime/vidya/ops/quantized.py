@@ -9,12 +9,14 @@ from ..schema import op
 from .bits import bitwise_and, bitwise_right_shift
 from .layout import cat
 from .linalg import linear
+from .parts import narrow
 from .rules import accumulation, cast_to
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
 GROUPS = (32, 64, 128)
+BLOCK = 16  # rows of 4-bit weights that lie side by side
 
 
 def _check(weight: Tensor, scale: Tensor, zero: Tensor | None, bits: int, group: int) -> int:
@@ -43,22 +45,40 @@ def dequantize(
 ) -> Tensor:
     """The weights q * scale + zero as floats of accumulation's width. [N, K]
 
-    8 bits: weight is int8 [N, K]. 4 bits: uint8 [N, K / 2]; of every 64 weights the first 32 are
-    the low nibbles of 32 bytes, the others the high ones, and q is a nibble less 8. scale and
-    zero [N, K / group] belong to `group` neighbours.
+    8 bits: weight is int8 [N, K]. 4 bits: uint8 [N, K / 2], in blocks of 16 rows, the last one with
+    those that are left: of every 8 neighbours in a row come 4 bytes, the first 4 weights in their
+    low nibbles and the others in the high ones; these of all rows of the block, then of the next 8
+    neighbours. q is a nibble less 8. scale and zero [N, K / group] belong to `group` neighbours;
+    of 4 bits they lie in the same blocks, those of all rows of a block side by side.
     """
     k = _check(weight, scale, zero, bits, group)
     n, wide = weight.shape[0], accumulation(scale.dtype)
     if bits == 8:
         q = cast_to(weight, wide)
     else:
-        bytes_ = weight.reshape((n, k // 64, 32))
-        q = cat([bitwise_and(bytes_, 15), bitwise_right_shift(bytes_, 4)], -1)
-        q = cast_to(q, wide) - 8.0
+        words = _rows(weight, 4).reshape((n, k // 8, 1, 4))
+        both = cat([bitwise_and(words, 15), bitwise_right_shift(words, 4)], 2)
+        q = cast_to(both, wide) - 8.0
+        scale, zero = _rows(scale, 1), None if zero is None else _rows(zero, 1)
     q = q.reshape((n, k // group, group)) * cast_to(scale, wide).unsqueeze(-1)
     if zero is not None:
         q = q + cast_to(zero, wide).unsqueeze(-1)
     return q.reshape((n, k))
+
+
+def _rows(x: Tensor, unit: int) -> Tensor:
+    """What lies in blocks of rows [N, C], `unit` neighbours of a row at a time -> row after row."""
+    n, c = x.shape
+    full = n // BLOCK * BLOCK
+    parts = [
+        narrow(x, 0, first, count)
+        .reshape((count // max(1, rows), c // unit, rows, unit))
+        .permute((0, 2, 1, 3))
+        .reshape((count, c))
+        for first, count, rows in ((0, full, BLOCK), (full, n - full, n - full))
+        if count or not n
+    ]
+    return cat(parts, 0)
 
 
 @op("quantized_linear")

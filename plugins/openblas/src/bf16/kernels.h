@@ -5,44 +5,35 @@
 #include <cstdint>
 
 #include "../packed_kernels.h"
+#include "../quant_loops.h"
 
 namespace vob {
 
 /* A row of activations as 15-bit integers 128 high + low, one scale per 32 of them: what is lost is
- * below 2^-15 of a group's largest element. Of 128 elements come the high bytes of groups 0 and 2,
- * the low ones of those, then those of groups 1 and 3: as nibbles of 64 bytes of weights lie. */
+ * below 2^-15 of a group's largest element. Of 8 elements come the high bytes, then the low ones.
+ */
 struct NibbleRow {
-  int8_t* high_low;    // 2 bytes per element
-  float *scale, *sum;  // per group; sum is that of the elements
+  int8_t* bytes;              // 2 per element
+  float *scale, *sum, *less;  // per group; sum is that of the elements, less -8 times it
 };
-/* Groups of 32, in whole fours. */
-inline int64_t nibble_groups(int64_t n) { return (n + 127) / 128 * 4; }
-/* Where the high byte of element i lies; the low one is 64 bytes on. */
-inline int64_t nibble_at(int64_t i) {
-  const int64_t group = i / 32 % 4;
-  return i / 128 * 256 + group % 2 * 128 + group / 2 * 32 + i % 32;
-}
 
-/* Rows of integer weights, laid out as QuantLoops says. */
+/* Rows of integer weights, laid out as QuantLoops says; the first of 4 bits begins a block. */
 struct IntWeights {
   const uint8_t* w;
-  const void *scale, *zero;  // [rows][n / group]; zero may be null
+  const void *scale, *zero;  // one per group; zero may be null
   bool half;                 // they are bfloat16, else float32
   int64_t group;
 };
 
-constexpr int kNibbleRows = 4;  // of weights, multiplied at a time
-inline int64_t nibble_scratch(int64_t n) { return (kNibbleRows + 1) * (nibble_groups(n) + 16); }
-
 struct Bf16Kernels {
   PackedKernels<uint16_t> gemm;
-  /* n is a multiple of 64; room for whole 128. */
+  /* n is a multiple of 64. */
   void (*nibble_row)(const NibbleRow& to, const uint16_t* x, int64_t n);
-  /* y[r] = row r of `rows` of w, times x; scratch: nibble_scratch(n) floats. */
-  void (*dot4)(float* y, const IntWeights& w, int64_t rows, const NibbleRow& x, int64_t n,
-               float* scratch);
-  /* PackedKernels::pack_b of rows [0, rows) of w (at most kTileCols), each `depth` long, of which
-   * [k0, k0 + k): both multiples of 32. Rounded to bfloat16. */
+  /* y[r] = row r of a block of 16 rows of 4-bit weights, times x. */
+  void (*dot4)(float* y, const IntWeights& block, const NibbleRow& x, int64_t n);
+  /* PackedKernels::pack_b of columns [k0, k0 + k) of `rows` rows of w, at most kTileCols, that are
+   * `depth` long; k0 and k are multiples of 32. A last block of 4 bits is short if rows are.
+   * Rounded to bfloat16. */
   void (*pack_ints)(uint32_t* to, const IntWeights& w, int bits, int64_t depth, int64_t k0,
                     int64_t k, int64_t rows);
   /* to[x][j] = scale q[x] k[j] for `rows` dense rows of q and n of k; depth is a multiple of 32. */
@@ -61,8 +52,7 @@ const Bf16Kernels* bf16_kernels();
 /* Compiled for AVX512_BF16: to be called only where the CPU has it. */
 const Bf16Kernels* bf16_kernels_avx512();
 void bf16_nibble_row(const NibbleRow& to, const uint16_t* x, int64_t n);
-void bf16_dot4(float* y, const IntWeights& w, int64_t rows, const NibbleRow& x, int64_t n,
-               float* scratch);
+void bf16_dot4(float* y, const IntWeights& block, const NibbleRow& x, int64_t n);
 void bf16_pack_ints(uint32_t* to, const IntWeights& w, int bits, int64_t depth, int64_t k0,
                     int64_t k, int64_t rows);
 void bf16_scores(float* to, int64_t ldt, const uint16_t* k, int64_t ldk, int64_t n,

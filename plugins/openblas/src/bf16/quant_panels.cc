@@ -20,33 +20,10 @@ inline __m128i bytes(const uint8_t* p) {
   return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
 }
 
-/* 32 weights from k on, as integers. */
-struct Eight {
-  static constexpr int kBits = 8;
-  static void load(const uint8_t* row, int64_t k, __m512i& low, __m512i& high) {
-    low = _mm512_cvtepi8_epi32(bytes(row + k));
-    high = _mm512_cvtepi8_epi32(bytes(row + k + 16));
-  }
-};
-struct Four {
-  static constexpr int kBits = 4;
-  static void load(const uint8_t* row, int64_t k, __m512i& low, __m512i& high) {
-    const uint8_t* p = row + k / 64 * 32;
-    const __m512i nibble = _mm512_set1_epi32(15), eight = _mm512_set1_epi32(8);
-    const __m128i shift = _mm_cvtsi32_si128(k % 64 ? 4 : 0);
-    auto part = [&](const uint8_t* q) {
-      const __m512i v = _mm512_srl_epi32(_mm512_cvtepu8_epi32(bytes(q)), shift);
-      return _mm512_sub_epi32(_mm512_and_si512(v, nibble), eight);
-    };
-    low = part(p);
-    high = part(p + 16);
-  }
-};
-
-template <class Weights, class S>
-void pack(uint32_t* to, const IntWeights& w, int64_t depth, int64_t k0, int64_t k, int64_t rows) {
+template <class S>
+void pack8(uint32_t* to, const IntWeights& w, int64_t depth, int64_t k0, int64_t k, int64_t rows) {
   const S *scale = static_cast<const S*>(w.scale), *zero = static_cast<const S*>(w.zero);
-  const int64_t groups = depth / w.group, step = depth * Weights::kBits / 8;
+  const int64_t groups = depth / w.group;
   for (int64_t p = k0; p < k0 + k; p += 32, to += 16 * kTileCols) {
     const int64_t g = p / w.group;
     for (int64_t half = 0; half < kTileCols; half += 16) {
@@ -55,16 +32,72 @@ void pack(uint32_t* to, const IntWeights& w, int64_t depth, int64_t k0, int64_t 
         const int64_t row = half + i;
         r[i] = _mm512_setzero_si512();
         if (row >= rows) continue;
-        __m512i low, high;
-        Weights::load(w.w + row * step, p, low, high);
+        const uint8_t* from = w.w + row * depth + p;
+        const __m512 low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes(from)));
+        const __m512 high = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes(from + 16)));
         const __m512 s = _mm512_set1_ps(widen(scale[row * groups + g]));
         const __m512 z = _mm512_set1_ps(zero ? widen(zero[row * groups + g]) : 0.f);
-        r[i] = (__m512i)_mm512_cvtne2ps_pbh(_mm512_fmadd_ps(_mm512_cvtepi32_ps(high), s, z),
-                                            _mm512_fmadd_ps(_mm512_cvtepi32_ps(low), s, z));
+        r[i] =
+            (__m512i)_mm512_cvtne2ps_pbh(_mm512_fmadd_ps(high, s, z), _mm512_fmadd_ps(low, s, z));
       }
       transpose(r);
       for (int i = 0; i < 16; ++i) _mm512_storeu_si512(to + i * kTileCols + half, r[i]);
     }
+  }
+}
+
+inline __m512 load(__mmask16 mask, const float* x) { return _mm512_maskz_loadu_ps(mask, x); }
+inline __m512 load(__mmask16 mask, const uint16_t* x) {
+  const __m256i half = _mm256_maskz_loadu_epi16(mask, x);
+  return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16);
+}
+
+/* Of a block's lanes only pairs have to be made. */
+template <class S>
+void pack_block(uint32_t* to, const IntWeights& w, int64_t k0, int64_t k, int64_t rows) {
+  const S *scale = static_cast<const S*>(w.scale), *zero = static_cast<const S*>(w.zero);
+  const uint8_t* from = w.w + k0 / 2 * rows;
+  const __mmask16 mask = rows >= 16 ? 0xffff : __mmask16((1u << rows) - 1);
+  const __m512 values = _mm512_set_ps(7, 6, 5, 4, 3, 2, 1, 0, -1, -2, -3, -4, -5, -6, -7, -8);
+  alignas(64) uint16_t order[32];
+  for (int i = 0; i < 16; ++i) order[2 * i] = uint16_t(i), order[2 * i + 1] = uint16_t(16 + i);
+  const __m512i pairs = _mm512_load_si512(order);
+  for (int64_t p = k0; p < k0 + k; p += 32) {
+    const int64_t at = p / w.group * rows;
+    const __m512 s = load(mask, scale + at);
+    const __m512 z = zero ? load(mask, zero + at) : _mm512_setzero_ps();
+    for (int i = 0; i < 4; ++i, from += 4 * rows, to += 4 * kTileCols) {
+      const __m512i v = _mm512_maskz_loadu_epi32(mask, from);
+      auto value = [&](int shift) {  // of the lowest 4 bits left
+        const __m512i nibble = _mm512_srli_epi32(v, shift);
+        return _mm512_fmadd_ps(_mm512_permutexvar_ps(nibble, values), s, z);
+      };
+      auto put = [&](int pair, int shift) {
+        const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(value(shift + 8), value(shift));
+        _mm512_storeu_si512(to + pair * kTileCols, _mm512_permutexvar_epi16(pairs, both));
+      };
+      put(0, 0);
+      put(1, 16);
+      put(2, 4);
+      put(3, 20);
+    }
+  }
+}
+
+template <class S>
+void pack4(uint32_t* to, const IntWeights& w, int64_t depth, int64_t k0, int64_t k, int64_t rows) {
+  for (int64_t i = 0; i < kTileCols; i += kBlockRows, to += kBlockRows) {
+    const int64_t n = rows - i < kBlockRows ? rows - i : kBlockRows;
+    if (n <= 0) {
+      for (int64_t p = 0; p < k / 2; ++p) _mm512_storeu_si512(to + p * kTileCols, __m512i{});
+      continue;
+    }
+    const int64_t at = i * (depth / w.group) * int64_t(sizeof(S));
+    const auto later = [=](const void* x) {
+      return x ? static_cast<const char*>(x) + at : nullptr;
+    };
+    const IntWeights block{w.w + i * depth / 2, later(w.scale), later(w.zero), w.half, w.group};
+    pack_block<S>(to, block, k0, k, n);
   }
 }
 
@@ -73,11 +106,9 @@ void pack(uint32_t* to, const IntWeights& w, int64_t depth, int64_t k0, int64_t 
 void bf16_pack_ints(uint32_t* to, const IntWeights& w, int bits, int64_t depth, int64_t k0,
                     int64_t k, int64_t rows) {
   if (bits == 8)
-    w.half ? pack<Eight, uint16_t>(to, w, depth, k0, k, rows)
-           : pack<Eight, float>(to, w, depth, k0, k, rows);
+    (w.half ? pack8<uint16_t> : pack8<float>)(to, w, depth, k0, k, rows);
   else
-    w.half ? pack<Four, uint16_t>(to, w, depth, k0, k, rows)
-           : pack<Four, float>(to, w, depth, k0, k, rows);
+    (w.half ? pack4<uint16_t> : pack4<float>)(to, w, depth, k0, k, rows);
 }
 
 }  // namespace vob
