@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from math import e, inf, nan, pi
 from typing import Any
 
 from . import _core, dtypes, errors
@@ -67,6 +68,8 @@ from .compile import Compiled, compile  # noqa: E402
 from .destination import write_out as _write_out  # noqa: E402
 from .dtypes import (  # noqa: E402
     bfloat16,
+    cdouble,
+    cfloat,
     complex64,
     complex128,
     double,
@@ -85,12 +88,15 @@ from .dtypes import (  # noqa: E402
     long,
     promote_types,
     set_default_dtype,
+    short,
     uint8,
     uint16,
     uint32,
     uint64,
 )
 from .dtypes import bool_ as bool  # noqa: E402
+from .dtypes import float32 as float  # noqa: E402
+from .dtypes import int32 as int  # noqa: E402
 from .engine.autograd import (  # noqa: E402
     enable_grad,
     inference_mode,
@@ -202,6 +208,7 @@ from .matrices import (  # noqa: E402, isort: skip
 )
 from .spectrum import istft, stft  # noqa: E402, isort: skip
 
+newaxis = None
 grad = _explained(_engine_autograd.grad)
 
 _FAMILIES = ("vidya.ops.", "vidya.construct", "vidya.distributions", "vidya.engine.from_host")

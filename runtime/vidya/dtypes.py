@@ -76,12 +76,13 @@ ALL = tuple(dtype(i, *row) for i, row in enumerate(_TABLE))
     bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64,
     float16, bfloat16, float32, float64, complex64, complex128,
 ) = ALL  # fmt: skip
-half, double, long = float16, float64, int64
+half, double, long, short = float16, float64, int64, int16
+cfloat, cdouble = complex64, complex128
 
 _BY_NAME = {d.name: d for d in ALL} | {
     "half": float16, "float": float32, "double": float64, "int": int32, "long": int64,
-    "short": int16, "bf16": bfloat16, "fp16": float16, "f16": float16, "fp32": float32,
-    "f32": float32, "f64": float64,
+    "short": int16, "cfloat": complex64, "cdouble": complex128, "bf16": bfloat16,
+    "fp16": float16, "f16": float16, "fp32": float32, "f32": float32, "f64": float64,
 }  # fmt: skip
 _BY_NUMPY = {d.np: d for d in ALL}
 

@@ -5,6 +5,7 @@ Matrices are the last two dims; all before them is a batch. float32, float64 and
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from . import dtypes
@@ -13,19 +14,22 @@ from .engine.autograd import is_grad_enabled, no_grad
 from .ops import factor as _factor
 from .ops import solve as _solve
 from .ops.complex import conj
+from .ops.create import eye
 from .ops.elementwise import where
 from .ops.gradients import matrix_exp
 from .ops.linalg import matmul
 from .ops.magnitude import matrix_norm, vector_norm
 from .ops.products import cross as _cross
 from .ops.products import multi_dot
+from .ops.products import vander as _vander
 from .ops.rules import broadcast_shapes
 from .tensor import Tensor
 
 __all__ = [
-    "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "lstsq",
-    "matmul", "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm",
-    "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd", "svdvals", "vecdot", "vector_norm",
+    "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "householder_product",
+    "inv", "lstsq", "matmul", "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank",
+    "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd", "svdvals",
+    "tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm",
 ]  # fmt: skip
 
 
@@ -101,6 +105,28 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     return _factor.eigvalsh(A, _is_upper("eigvalsh", UPLO))
 
 
+def householder_product(A: Tensor, tau: Tensor) -> Tensor:
+    """The first N columns of H_1 H_2 ... H_K, H_i = 1 - tau_i v_i v_i^H.
+
+    A [..., M, N], N <= M: v_i is column i below the diagonal, with 1 on it. tau [..., K], K <= N.
+    """
+    _factor.matrix("householder_product", A)
+    m, n = A.shape[-2:]
+    if m < n or tau.ndim != A.ndim - 1 or tau.shape[:-1] != A.shape[:-2] or tau.shape[-1] > n:
+        raise ValueError(
+            f"householder_product: takes A [..., M, N] with N <= M and tau [..., K] with K <= N, "
+            f"got {tuple(A.shape)} and {tuple(tau.shape)}"
+        )
+    k = tau.shape[-1]
+    one = eye(m, n, dtype=A.dtype, device=A.device)
+    v = A.tril(-1) + one
+    out = one.expand(A.shape)
+    for i in range(k - 1, -1, -1):
+        column = v[..., i : i + 1]
+        out = out - tau[..., i, None, None] * column @ (_factor.adjoint(column) @ out)
+    return out if k else out.clone()
+
+
 # ---- systems ----
 
 
@@ -147,12 +173,13 @@ def inv(A: Tensor) -> Tensor:
     return _solve.inverse(A)
 
 
-def pinv(A: Tensor, *, rtol: float | None = None) -> Tensor:
+def pinv(A: Tensor, *, rtol: float | None = None, hermitian: bool = False) -> Tensor:
     """The Moore-Penrose inverse; singular values up to rtol times the largest count as 0.
 
-    rtol: max(M, N) times the dtype's epsilon if not given.
+    rtol: max(M, N) times the dtype's epsilon if not given. hermitian says that A is, which makes
+    no difference here.
     """
-    _factor.matrix("pinv", A)
+    _factor.matrix("pinv", A, square=hermitian)
     return _solve.pinv(A, _rtol(A) if rtol is None else float(rtol))
 
 
@@ -184,6 +211,35 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None) -> LeastSquares:
     full = m > n and bool((rank == n).all())
     residuals = (A @ x - b).abs().square().sum(-2) if full else A.new_empty(0)
     return LeastSquares(x.squeeze(-1) if vector else x, residuals, rank, values)
+
+
+def tensorsolve(A: Tensor, B: Tensor, dims: tuple[int, ...] | None = None) -> Tensor:
+    """X with tensordot(A, X, X.ndim) = B. A [*B.shape, *X.shape], both of as many elements.
+
+    dims: those of A that are moved to its end first.
+    """
+    if dims is not None:
+        A = A.movedim(dims, tuple(range(A.ndim - len(dims), A.ndim)))
+    shape = A.shape[B.ndim :]
+    if math.prod(shape) != B.numel() or A.numel() != B.numel() ** 2:
+        raise ValueError(
+            f"tensorsolve: A {tuple(A.shape)} must begin with B's sizes {tuple(B.shape)} and have "
+            "as many elements in the dims after them"
+        )
+    return solve(A.reshape(B.numel(), B.numel()), B.reshape(-1)).reshape(shape)
+
+
+def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
+    """The inverse of tensordot with A over its last dims: [*A.shape[ind:], *A.shape[:ind]]."""
+    if not ind > 0:
+        raise ValueError(f"tensorinv: ind must be above 0, not {ind}")
+    lead, rest = A.shape[:ind], A.shape[ind:]
+    if math.prod(lead) != math.prod(rest):
+        raise ValueError(
+            f"tensorinv: the first {ind} dims of {tuple(A.shape)} must have as many elements as "
+            "the others"
+        )
+    return inv(A.reshape(math.prod(lead), math.prod(rest))).reshape(*rest, *lead)
 
 
 def matrix_rank(
@@ -270,6 +326,13 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """A diagonal of each matrix, as vectors."""
     return A.diagonal(offset, dim1, dim2)
+
+
+def vander(x: Tensor, N: int | None = None) -> Tensor:
+    """The powers 0 to N - 1 of each number of x [..., n], N: n if not given. [..., n, N]"""
+    if x.ndim == 0:
+        raise ValueError("vander: takes 1 or more dims, got a number")
+    return _vander(x.reshape(-1), N or x.shape[-1], True).reshape(*x.shape, N or x.shape[-1])
 
 
 explain(globals(), __all__, out=True)

@@ -43,6 +43,7 @@ def to_text(x: Tensor) -> str:
             separator=", ",
             threshold=1000,
             edgeitems=3,
+            max_line_width=80,
             prefix="tensor(",
             **style,
         )

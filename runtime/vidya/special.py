@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from .arguments import explain
-from .ops.bessel import i0, i1
+from .ops.bessel import i0, i0e, i1, i1e
 from .ops.gamma import digamma, lgamma, polygamma
 from .ops.inquiry import mvlgamma
+from .ops.normal import erfcx, ndtr, ndtri
 from .ops.reduce import logsumexp
 from .ops.softmax import log_softmax, softmax
 from .ops.special import (
@@ -13,8 +14,8 @@ from .ops.special import (
     erfinv,
     expit,
     logit,
-    ndtr,
     sinc,
+    xlog1py,
     xlogy,
 )
 from .ops.unary import (
@@ -28,9 +29,9 @@ from .ops.unary import (
 gammaln, psi, multigammaln = lgamma, digamma, mvlgamma
 
 __all__ = [
-    "digamma", "entr", "erf", "erfc", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0", "i1",
-    "log1p", "log_softmax", "logit", "logsumexp", "multigammaln", "ndtr", "polygamma", "psi",
-    "sinc", "softmax", "xlogy",
+    "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expit", "expm1", "gammaln",
+    "i0", "i0e", "i1", "i1e", "log1p", "log_softmax", "logit", "logsumexp", "multigammaln",
+    "ndtr", "ndtri", "polygamma", "psi", "sinc", "softmax", "xlog1py", "xlogy",
 ]  # fmt: skip
 
 explain(globals(), __all__, out=True)

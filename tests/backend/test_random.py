@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import vidya
 from vidya.testing import assert_close
 
@@ -44,3 +45,20 @@ def test_the_stream_moves_on(device):
     vidya.manual_seed(0)
     first, second = (vidya.rand(4, device=device).cpu().numpy() for _ in range(2))
     assert not (first == second).any()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "most"),
+    [("float32", 2**24), ("bfloat16", 256), ("int8", 127), ("uint8", 255), ("bool", 1)],
+)
+def test_whole_numbers_in_place(device, dtype, most):
+    kind = getattr(vidya, dtype)
+    try:
+        x = vidya.zeros(2000, dtype=kind, device=device)
+    except vidya.errors.UnsupportedError as error:
+        pytest.skip(str(error))
+    full = x.random_().double().numpy()
+    assert full.min() >= 0 and most * 0.9 <= full.max() <= most
+    assert set(x.random_(2).double().tolist()) == {0, 1}
+    if dtype != "bool":
+        assert set(x.random_(3, 6).double().tolist()) == {3, 4, 5}

@@ -153,3 +153,20 @@ def test_gradients_reach_through_views(device):
         w[1:, ::2].transpose(0, 1) * vidya.tensor(np.float32([[1, 2], [3, 4]]), device=device)
     ).sum().backward()
     assert w.grad.tolist() == [[0, 0, 0, 0], [1, 0, 3, 0], [2, 0, 4, 0]]
+
+
+def test_fill_diagonal(device):
+    tall = vidya.zeros(7, 3, device=device).fill_diagonal_(5)
+    assert [i.tolist() for i in tall.nonzero(as_tuple=True)] == [[0, 1, 2], [0, 1, 2]]
+    wrapped = vidya.zeros(7, 3, device=device).fill_diagonal_(5, wrap=True)
+    assert [i.tolist() for i in wrapped.nonzero(as_tuple=True)] == [
+        [0, 1, 2, 4, 5, 6],
+        [0, 1, 2] * 2,
+    ]
+    wide = vidya.zeros(2, 5, device=device).fill_diagonal_(1)
+    assert wide.nonzero().tolist() == [[0, 0], [1, 1]]
+    assert vidya.zeros(3, 3, 3, device=device).fill_diagonal_(1).nonzero().tolist() == [
+        [i] * 3 for i in range(3)
+    ]
+    with pytest.raises(ValueError, match="all of one size"):
+        vidya.zeros(2, 3, 3, device=device).fill_diagonal_(1)

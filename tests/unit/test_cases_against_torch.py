@@ -22,6 +22,10 @@ IN_DTYPE = {
     ("nn.functional.avg_pool3d", "float16"): "not on PyTorch's CPU",
     ("nn.functional.local_response_norm", "bfloat16"): "not on PyTorch's CPU",
     ("nn.functional.local_response_norm", "float16"): "not on PyTorch's CPU",
+    ("special.erfcx", "bfloat16"): "not on PyTorch's CPU",
+    ("special.erfcx", "float16"): "not on PyTorch's CPU",
+    ("special.ndtri", "bfloat16"): "not on PyTorch's CPU",
+    ("special.ndtri", "float16"): "not on PyTorch's CPU",
 }
 NO_GRADIENT_THERE = {
     "vander",  # its backward overwrites what it needs

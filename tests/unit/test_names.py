@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import vidya
 
@@ -144,3 +146,10 @@ def test_no_name_twice():
 @pytest.mark.parametrize("name", NAMES)
 def test_the_sets_above_are_what_pytorch_has(name):
     assert wanted(name) == places(pytest.importorskip("torch"), name)
+
+
+def test_constants_and_other_names_of_dtypes():
+    assert (vidya.float, vidya.int, vidya.short) == (vidya.float32, vidya.int32, vidya.int16)
+    assert (vidya.cfloat, vidya.cdouble) == (vidya.complex64, vidya.complex128)
+    assert (vidya.pi, vidya.e, vidya.inf) == (math.pi, math.e, math.inf)
+    assert math.isnan(vidya.nan) and vidya.ones(2)[vidya.newaxis].shape == (1, 2)

@@ -10,9 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from ..dtypes import float32
 from ..engine.autograd import no_grad
+from ..matrices import qr
+from ..ops.create import eye
 from ..ops.elementwise import where
-from ..random import rand_like, randn_like
+from ..ops.rules import accumulation
+from ..random import rand_like, randn, randn_like
 from ..tensor import Tensor
 
 _skipping = ContextVar("skipping", default=False)
@@ -115,6 +119,64 @@ def kaiming_normal_(
 ) -> Tensor:
     """N(0, s^2), s = gain / sqrt(fan).  (He et al. 2015)"""
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity))
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Rows (columns, if there are more rows) at right angles, of length gain. (Saxe et al. 2014)
+
+    A weight [out, ...] is taken as a matrix [out, the rest].
+    """
+    if tensor.ndim < 2:
+        raise ValueError(f"orthogonal_ needs 2 or more dims, not {list(tensor.shape)}")
+    if _skipping.get() or not tensor.numel():
+        return tensor
+    rows = tensor.shape[0]
+    columns = tensor.numel() // rows
+    with no_grad():
+        size = max(rows, columns), min(rows, columns)
+        tall = randn(*size, dtype=accumulation(tensor.dtype), device=tensor.device)
+        q, r = qr(tall)
+        q = q * r.diagonal().sign()  # else it would not be uniform among all rotations
+        square = q if rows >= columns else q.mT
+        return tensor.copy_((square * gain).reshape(tensor.shape))
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """The identity matrix, as far as it goes."""
+    if tensor.ndim != 2:
+        raise ValueError(f"eye_ needs a matrix, not {list(tensor.shape)}")
+    with no_grad():
+        return tensor.copy_(eye(*tensor.shape, dtype=tensor.dtype, device=tensor.device))
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """A convolution's weight [out, in, *kernel] that passes on as many channels as it can."""
+    if tensor.ndim not in (3, 4, 5) or tensor.shape[0] % groups:
+        raise ValueError(
+            f"dirac_ needs a weight of 3 to 5 dims whose first {groups} divide, "
+            f"not {list(tensor.shape)}"
+        )
+    each = tensor.shape[0] // groups
+    centre = tuple(size // 2 for size in tensor.shape[2:])
+    with no_grad():
+        tensor.zero_()
+        for group in range(groups):
+            for channel in range(min(each, tensor.shape[1])):
+                tensor[(group * each + channel, channel, *centre)] = 1
+        return tensor
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01) -> Tensor:
+    """N(0, std^2), but for a share `sparsity` of every column that is 0. (Martens 2010)"""
+    if tensor.ndim != 2:
+        raise ValueError(f"sparse_ needs a matrix, not {list(tensor.shape)}")
+    if _skipping.get():
+        return tensor
+    rows = tensor.shape[0]
+    with no_grad():
+        order = rand_like(tensor, dtype=float32).argsort(0).argsort(0)
+        normal_(tensor, 0.0, std)
+        return tensor.masked_fill_(order < math.ceil(sparsity * rows), 0.0)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:

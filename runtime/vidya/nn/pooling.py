@@ -81,6 +81,7 @@ AdaptiveMaxPool3d = layer("AdaptiveMaxPool3d", F.adaptive_max_pool3d, **_FOUND)
 _LP: dict[str, Any] = {"norm_type": ..., "kernel_size": ..., "stride": None, "ceil_mode": False}
 LPPool1d = layer("LPPool1d", F.lp_pool1d, **_LP)
 LPPool2d = layer("LPPool2d", F.lp_pool2d, **_LP)
+LPPool3d = layer("LPPool3d", F.lp_pool3d, **_LP)
 PixelShuffle = layer("PixelShuffle", F.pixel_shuffle, upscale_factor=...)
 PixelUnshuffle = layer("PixelUnshuffle", F.pixel_unshuffle, downscale_factor=...)
 Unfold = layer("Unfold", F.unfold, kernel_size=..., dilation=1, padding=0, stride=1)

@@ -37,6 +37,7 @@ from . import (  # noqa: F401
     muon,
     nextafter,
     norm,
+    normal,
     optim,
     pad,
     parts,

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = [
-    "broadcast_shapes", "can_cast", "corrcoef", "cov", "detach", "fill", "is_complex",
-    "is_floating_point", "is_nonzero", "is_same_size", "is_signed", "is_tensor", "mvlgamma",
-    "renorm", "resolve_conj", "resolve_neg", "result_type", "split_with_sizes", "trapz",
-    "unravel_index",
+    "broadcast_shapes", "can_cast", "corrcoef", "cov", "detach", "fill", "is_complex", "is_conj",
+    "is_floating_point", "is_neg", "is_nonzero", "is_same_size", "is_signed", "is_tensor",
+    "mvlgamma", "renorm", "resolve_conj", "resolve_neg", "result_type", "split_with_sizes",
+    "trapz", "unravel_index",
 ]  # fmt: skip
 
 trapz = trapezoid
@@ -47,6 +47,16 @@ def is_complex(input: Tensor) -> bool:
 def is_signed(input: Tensor) -> bool:
     """Has its dtype negative numbers?"""
     return input.dtype.is_signed
+
+
+def is_conj(input: Tensor) -> bool:
+    """Is its conjugation put off? Never: conj computes."""
+    return False
+
+
+def is_neg(input: Tensor) -> bool:
+    """Is its sign put off? Never: imag and conj compute."""
+    return False
 
 
 def is_same_size(input: Tensor, other: Tensor) -> bool:

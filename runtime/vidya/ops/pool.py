@@ -286,3 +286,10 @@ def lp_pool2d(
 ) -> Tensor:
     """(sum of x^p)^(1/p) over windows of [N, C, H, W] or [C, H, W]."""
     return lp_pool_nd("lp_pool2d", 2, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool3d(
+    input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+) -> Tensor:
+    """(sum of x^p)^(1/p) over windows of [N, C, D, H, W] or [C, D, H, W]."""
+    return lp_pool_nd("lp_pool3d", 3, input, norm_type, kernel_size, stride, ceil_mode)

@@ -7,6 +7,7 @@ kernel of its own.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..dtypes import FLOAT, float64
@@ -20,7 +21,7 @@ from .elementwise import (
     where,
 )
 from .rules import Operand, accumulation, as_floating, promote
-from .unary import abs, clamp, erf, erfc, isnan, log
+from .unary import abs, clamp, erf, isnan, log, log1p
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -117,25 +118,34 @@ logaddexp = _log_of_sum("logaddexp", "log(exp(x) + exp(other)), without overflow
 logaddexp2 = _log_of_sum("logaddexp2", "log2(2 ** x + 2 ** other), without overflow.", 2.0)
 
 
-@op("xlogy")
-def xlogy(x: Operand, y: Operand) -> Tensor:
-    """x log(y), and 0 where x is 0 unless y is NaN."""
-    x, y = promote(x, y, floating=True)
-    return where(isnan(y), y, where(x == 0, 0.0, x * log(y)))
+def _times_log(name: str, doc: str, logarithm: Callable, shift: float):
+    """x logarithm(y), where logarithm(y) = log(y + shift)."""
+
+    def body(x: Operand, y: Operand) -> Tensor:
+        x, y = promote(x, y, floating=True)
+        return where(isnan(y), y, where(x == 0, 0.0, x * logarithm(y)))
+
+    body.__doc__ = doc
+    made = op(name)(body)
+
+    def pullback(ctx, x, y):
+        def back(g):
+            gx = gy = None
+            if ctx.needs[0]:
+                slope = logarithm(x * 0 + y if isinstance(y, (int, float)) else y)
+                gx = g * where((x == 0) & (y <= -shift), 0.0, slope)
+            if ctx.needs[1]:
+                gy = g * x / (y + shift)
+            return gx, gy
+
+        return back
+
+    made.pullback(pullback)
+    return made
 
 
-@xlogy.pullback
-def _(ctx, x, y):
-    def back(g):
-        gx = gy = None
-        if ctx.needs[0]:
-            slope = log(y) if not isinstance(y, (int, float)) else (x * 0 + y).log()
-            gx = g * where((x == 0) & (y <= 0), 0.0, slope)
-        if ctx.needs[1]:
-            gy = g * x / y
-        return gx, gy
-
-    return back
+xlogy = _times_log("xlogy", "x log(y), and 0 where x is 0 unless y is NaN.", log, 0.0)
+xlog1py = _times_log("xlog1py", "x log(1 + y), and 0 where x is 0 unless y is NaN.", log1p, 1.0)
 
 
 @op("entr")
@@ -149,18 +159,6 @@ def entr(x: Tensor) -> Tensor:
 @entr.pullback
 def _(ctx, x):
     return lambda g: -g * (log(x) + 1)
-
-
-@op("ndtr")
-def ndtr(x: Tensor) -> Tensor:
-    """The standard normal distribution's function: the area below x."""
-    given, x = x, floating("ndtr", x)
-    return narrowed(0.5 * erfc(-x * math.sqrt(0.5)), given)
-
-
-@ndtr.pullback
-def _(ctx, x):
-    return lambda g: g * (x * x * -0.5).exp() * (1 / math.sqrt(2 * math.pi))
 
 
 # ---- the inverse of erf ----

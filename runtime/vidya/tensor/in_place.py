@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from .. import _core
+from .. import _core, dtypes
 from .. import indexing as _indexing
 from ..arguments import explained
 from ..errors import AutogradError
@@ -15,6 +15,7 @@ from ..ops import (
     bessel,
     bits,
     compare,
+    create,
     elementwise,
     gamma,
     index,
@@ -100,6 +101,14 @@ _TABLE: dict[Any, str] = {
 }
 
 
+def _reach(type_: dtypes.dtype) -> int:
+    """The first whole number that random_ does not draw for a dtype."""
+    if type_ is dtypes.bool_:
+        return 2
+    whole = dtypes.iinfo(type_).max if type_.is_integer else 2 / float(dtypes.finfo(type_).eps)
+    return min(int(whole) + 1, 2**31)
+
+
 class InPlace:
     """add_ and the like: the result overwrites the tensor, broadcast never changes its shape."""
 
@@ -133,6 +142,33 @@ class InPlace:
 
         drawn = rand_like(self, generator=generator) * (to - from_) + from_
         return _indexing.assign("uniform_", self, drawn)
+
+    def random_(
+        self: Any, from_: int = 0, to: int | None = None, *, generator: Any = None
+    ) -> Tensor:
+        """Overwrite with whole numbers from from_ to to - 1; one number given is `to`.
+
+        Without: as far as the dtype holds whole numbers exactly, at most to 2^31 - 1.
+        """
+        from ..random import randint
+
+        if to is None:
+            from_, to = (0, from_) if from_ else (0, _reach(self.dtype))
+        drawn = randint(from_, to, self.shape, device=self.device, generator=generator)
+        return _indexing.assign("random_", self, drawn.to(self.dtype))
+
+    def fill_diagonal_(self: Any, fill_value: float, wrap: bool = False) -> Tensor:
+        """Overwrite the main diagonal; wrap: of a tall matrix again below every square."""
+        if self.ndim < 2 or (self.ndim > 2 and len(set(self.shape)) > 1):
+            raise ValueError(
+                f"fill_diagonal_: needs a matrix, or more dims all of one size, not {self.shape}"
+            )
+        columns = self.shape[-1]
+        step = sum(columns**d for d in range(self.ndim)) if self.ndim > 2 else columns + 1
+        end = self.numel() if wrap or self.ndim > 2 else min(columns * columns, self.numel())
+        places = create.arange(0, end, step, device=self.device)
+        flat = self.reshape(-1).index_fill(0, places, fill_value)
+        return _indexing.assign("fill_diagonal_", self, flat.reshape(self.shape))
 
     def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         """Overwrite with 1 at probability p, else 0."""

@@ -118,7 +118,7 @@ class Methods:
     isnan, isinf, isfinite = unary.isnan, compare.isinf, compare.isfinite
     isposinf, isneginf, isreal = pointwise.isposinf, pointwise.isneginf, pointwise.isreal
     is_signed, is_nonzero = inquiry.is_signed, inquiry.is_nonzero
-    is_same_size = inquiry.is_same_size
+    is_same_size, is_conj, is_neg = inquiry.is_same_size, inquiry.is_conj, inquiry.is_neg
 
     def where(self: Any, condition: Tensor, other: Any) -> Tensor:
         return elementwise.where(condition, self, other)

@@ -42,6 +42,11 @@ class Shapes:
         return layout.transpose(self, -2, -1)
 
     @property
+    def mH(self: Any) -> Tensor:
+        """The last two dims exchanged, conjugated."""
+        return complex.conj(layout.transpose(self, -2, -1))
+
+    @property
     def real(self: Any) -> Tensor:
         """The real part."""
         return complex.real(self)

@@ -224,3 +224,63 @@ case(
     types="fc",
     scale=4,
 )
+
+
+def _reflected(a, tau):
+    m, n = a.shape[-2:]
+    v = np.tril(a, -1) + np.eye(m, n)
+    out = np.broadcast_to(np.eye(m), (*a.shape[:-2], m, m))
+    for i in range(tau.shape[-1]):
+        column = v[..., i : i + 1]
+        mirror = tau[..., i, None, None] * column @ np.conj(np.swapaxes(column, -1, -2))
+        out = out @ (np.eye(m) - mirror)
+    return out[..., :n]
+
+
+case(
+    "linalg.householder_product",
+    _reflected,
+    lambda t: [
+        S(t(4, 3), t(3)),
+        S(t(2, 3, 3), t(2, 2)),
+        S(t(3, 2), t(0)).forward_only(),
+        S(t(0, 3, 2), t(0, 1)),
+    ],
+    wrong=lambda t: [Wrong(S(t(2, 3), t(2)), ValueError, "N <= M")],
+    **_OPTIONS,
+)
+
+
+def _joined(t, *shape):
+    n = math.isqrt(math.prod(shape))
+    return apart(t, n, n).reshape(shape)
+
+
+case(
+    "linalg.tensorsolve",
+    lambda a, b, dims=None: np.linalg.tensorsolve(a, b, axes=dims),
+    lambda t: [
+        S(_joined(t, 2, 3, 6), t(2, 3)),
+        S(np.moveaxis(_joined(t, 2, 3, 6), 2, 0), t(2, 3), dims=(0,)),
+    ],
+    wrong=lambda t: [Wrong(S(t(2, 3, 4), t(2, 3)), ValueError, "elements")],
+    **_OPTIONS,
+)
+case(
+    "linalg.tensorinv",
+    np.linalg.tensorinv,
+    lambda t: [S(_joined(t, 2, 3, 6)), S(_joined(t, 6, 2, 3), ind=1)],
+    wrong=lambda t: [
+        Wrong(S(t(2, 3, 4)), ValueError, "elements"),
+        Wrong(S(t(2, 2), ind=0), ValueError, "above 0"),
+    ],
+    **_OPTIONS,
+)
+case(
+    "linalg.vander",
+    lambda x, N=None: np.power(x[..., None], np.arange(N or x.shape[-1])),
+    lambda t: [S(t(3)), S(t(2, 3), N=4), S(t(2, 0), N=2)],
+    types="fc",
+    skip_dtypes=("bfloat16", "float16"),
+    wrong=lambda t: [Wrong(S(t()), ValueError, "1 or more dims")],
+)

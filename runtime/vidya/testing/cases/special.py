@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 
 from ..case import S, case
 from .common import binary, floated, unary
+from .fourier import same_library
 
 
 def each(fn):
@@ -150,3 +152,86 @@ case(
     scale=4,
 )
 case("logaddexp2", np.logaddexp2, binary((-4, 4), (-4, 4), scalars=()))
+
+
+def scaled_bessel(order: int):
+    return lambda x: bessel(order)(x) * np.exp(-np.abs(x))
+
+
+def far_bessel(order: int, x):
+    """The first terms of the asymptotic series, of exp(-|x|) I(x)."""
+    a = 8 * np.abs(x)
+    mu = 4 * order**2
+    series = 1 - (mu - 1) / a * (1 - (mu - 9) / (2 * a) * (1 - (mu - 25) / (3 * a)))
+    return np.sign(x) ** order * series / np.sqrt(np.pi * a / 4)
+
+
+for _order in (0, 1):
+    case(
+        f"special.i{_order}e",
+        floated(scaled_bessel(_order)),
+        unary(-4, 4, extremes=(0.0, 30, -30)),
+        types="fib",
+        out="float",
+        scale=4,
+    )
+    case(
+        f"i{_order}e_far",
+        lambda x, o=_order: far_bessel(o, x),
+        lambda t: [S(t.of([5e3, -1e4, 6e4])).forward_only()],
+        fn=lambda x, o=_order: getattr(same_library(x).special, f"i{o}e")(x),
+        scale=4,
+    )
+
+
+def erfcx(x):
+    if x < 25:
+        return math.exp(x * x) * math.erfc(x)
+    return 1 / (x + 0.5 / (x + 1 / (x + 1.5 / x))) / math.sqrt(math.pi)
+
+
+case(
+    "special.erfcx",
+    floated(each(erfcx)),
+    unary(-2, 4, extremes=(np.nan, np.inf, -np.inf, 30, 9, 0)),
+    types="fib",
+    out="float",
+    scale=16,
+)
+
+
+def ndtri(p):
+    if not 0 < p < 1:
+        return math.inf if p == 1 else -math.inf if p == 0 else math.nan
+    return NormalDist().inv_cdf(p)
+
+
+case(
+    "special.ndtri",
+    floated(each(ndtri)),
+    unary(0.05, 0.95, extremes=(np.nan, 0, 1, -1, 2, 1e-4, 0.5)),
+    types="fib",
+    out="float",
+    scale=8,
+)
+
+
+def xlog1py(x, y):
+    y = np.asarray(y, float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(np.isnan(y), np.nan, np.where(x == 0, 0.0, x * np.log1p(y)))
+
+
+case(
+    "special.xlog1py",
+    floated(xlog1py),
+    binary((0.2, 2), (-0.5, 2), scalars=(2,)),
+    types="fib",
+    out="float",
+)
+case(
+    "xlog1py_of_zero",
+    xlog1py,
+    lambda t: [S(t.of([0, 0, 0, 1]), t.of([-1, -2, np.nan, -1])).forward_only()],
+    fn="special.xlog1py",
+)
