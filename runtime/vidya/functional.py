@@ -31,7 +31,6 @@ from .ops.classify import (
     binary_cross_entropy_with_logits,
     cross_entropy,
     kl_div,
-    linear_cross_entropy,
     nll_loss,
 )
 from .ops.conv import (
@@ -65,6 +64,7 @@ from .ops.elementwise import where
 from .ops.gated import geglu, glu, relu_squared, swiglu
 from .ops.grid import affine_grid, grid_sample
 from .ops.linalg import linear
+from .ops.linear_cross_entropy import linear_cross_entropy
 from .ops.pad import pad
 from .ops.pairs import bilinear, channel_shuffle, pdist
 from .ops.pool import (

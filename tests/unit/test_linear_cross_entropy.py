@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import vidya
+import vidya.nn.functional as F
+from vidya.nn.functional import linear_cross_entropy
 from vidya.ops import linear_cross_entropy as rows
-from vidya.ops.classify import linear_cross_entropy
 
 
 def inputs(n, c, v, device):
@@ -90,3 +91,39 @@ def test_float16_gradients_of_many_rows_do_not_overflow(device, monkeypatch):
     target = vidya.zeros(n, dtype=vidya.int64, device=device)
     linear_cross_entropy(x, w, target).backward()
     np.testing.assert_allclose(w.grad.float().numpy()[:, 0], [-8 / 3, 4 / 3, 4 / 3], rtol=2e-3)
+
+
+@pytest.mark.parametrize("chunk", [2**23, 1])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("soft", [False, True])
+def test_all_that_cross_entropy_takes(
+    device, monkeypatch, chunk, reduction, weighted, smoothing, soft
+):
+    monkeypatch.setattr(rows, "_CHUNK", chunk)
+    rng = np.random.default_rng(2)
+    sizes = {"x": (3, 50, 6), "w": (11, 6), "bias": (11,)}
+    if weighted:
+        sizes["weight"] = (11,)
+    labels = rng.integers(0, 11, (3, 50))
+    labels[:, ::7] = -100
+    if soft:
+        labels = rng.dirichlet(np.ones(11), (3, 50)).astype(np.float32)
+    drawn = {name: rng.uniform(0.1, 1, size).astype(np.float32) for name, size in sizes.items()}
+    target = vidya.tensor(labels, device=device)
+    results = []
+    for joined in (True, False):
+        given = {n: vidya.tensor(v, device=device, requires_grad=True) for n, v in drawn.items()}
+        x, w, bias, weight = (given.get(name) for name in ("x", "w", "bias", "weight"))
+        options = {"reduction": reduction, "label_smoothing": smoothing, "weight": weight}
+        if joined:
+            loss = linear_cross_entropy(x, w, target, linear_bias=bias, **options)
+        else:
+            logits = F.linear(x, w, bias).reshape(-1, 11)
+            loss = F.cross_entropy(logits, target.reshape(-1, *target.shape[2:]), **options)
+            loss = loss.reshape(3, 50) if reduction == "none" else loss
+        (loss * loss).sum().backward()
+        results.append([loss.detach().numpy(), *(t.grad.numpy() for t in given.values())])
+    for got, want in zip(*results, strict=True):
+        np.testing.assert_allclose(got, want, atol=2e-5 * np.abs(want).max(), rtol=1e-4)

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import functional as F
 from ..tensor import Tensor
+from .linear import Linear
 from .module import Module
 
 
@@ -58,6 +59,39 @@ class NLLLoss(_Loss):
         self, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
     ) -> None:
         super().__init__(weight=weight, ignore_index=ignore_index, reduction=reduction)
+
+
+class LinearCrossEntropyLoss(Module):
+    """A linear layer to num_classes and its cross entropy as one: functional.linear_cross_entropy.
+
+    input [..., in_features], target [...] classes.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        *,
+        bias: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        reduction: str = "mean",
+        weight: Tensor | None = None,
+        ignore_index: int = -100,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.linear = Linear(in_features, num_classes, bias, device, dtype)
+        self.register_buffer("weight", weight)
+        self.reduction, self.ignore_index = reduction, ignore_index
+        self.label_smoothing = label_smoothing
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.linear_cross_entropy(
+            input, self.linear.weight, target, linear_bias=self.linear.bias, weight=self.weight,
+            reduction=self.reduction, ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+        )  # fmt: skip
 
 
 class MSELoss(_Loss):

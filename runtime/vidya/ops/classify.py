@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import _core
 from .elementwise import (
     maximum,
     where,
-)
-from .linalg import linear
-from .linear_cross_entropy import (
-    fits_one_chunk,
-    linear_cross_entropy_rows,
-    linear_cross_entropy_total,
 )
 from .loss import cross_entropy_rows
 from .softmax import log_softmax
@@ -111,7 +104,7 @@ def cross_entropy(
     if weight is None and not label_smoothing:
         flat = rows.reshape(-1, rows.shape[-1]) if rows.ndim != 1 else rows.unsqueeze(0)
         nll, _ = cross_entropy_rows(flat, target.reshape(-1), ignore_index)
-        return _finish(nll.reshape(target.shape), target, ignore_index, reduction, input)
+        return finish(nll, target != ignore_index, reduction, input)
     log_p = log_softmax(rows, -1)
     options: dict[str, Any] = {"ignore_index": ignore_index, "reduction": reduction}
     by_class = log_p if log_p.ndim < 3 else log_p.movedim(-1, 1)
@@ -151,51 +144,17 @@ def _soft_cross_entropy(input, target, weight, reduction, label_smoothing) -> Te
     return total if reduction == "sum" else total / max(values.numel(), 1)
 
 
-def _finish(nll, target, ignore_index, reduction, like) -> Tensor:
-    """Rows of losses in float32 or wider, reduced and rounded to the dtype of `like`."""
+def finish(nll, shares, reduction, like) -> Tensor:
+    """Rows of losses in float32 or wider, reduced and rounded to the dtype of `like`.
+
+    shares [...]: what each row counts in the mean.
+    """
     if reduction == "none":
-        return nll.reshape(target.shape).to(like.dtype)
+        return nll.reshape(shares.shape).to(like.dtype)
     total = nll.sum()
     if reduction == "mean":
-        total = total / (target != ignore_index).sum().to(nll.dtype)
+        total = total / shares.sum().to(nll.dtype)
     return total.to(like.dtype)
-
-
-def linear_cross_entropy(
-    input: Tensor,
-    weight: Tensor,
-    target: Tensor,
-    *,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-) -> Tensor:
-    """cross_entropy(input @ weight.T, target), never holding more than 2^23 logits.
-
-    input [..., C], weight [V, C], target [...] classes. More are computed a chunk of rows at a
-    time. Where a gradient is wanted of a sum or mean it is taken chunk by chunk at once; of
-    reduction="none", the logits are computed again for it.
-    """
-    check_reduction("linear_cross_entropy", reduction)
-    if input.ndim == 0 or target.shape != input.shape[:-1]:
-        raise ValueError(
-            f"linear_cross_entropy: target {tuple(target.shape)} must have the leading sizes of "
-            f"input {tuple(input.shape)}"
-        )
-    flat = input.reshape(-1, input.shape[-1])
-    rows = target.reshape(-1)
-    fits = weight.ndim == 2 and flat.shape[1] == weight.shape[1]
-    if fits and fits_one_chunk(flat.shape[0], weight.shape[0]):
-        # kept for the gradient: computing them again would cost a third more
-        nll, _ = cross_entropy_rows(linear(flat, weight), rows, ignore_index)
-    elif reduction != "none" and _wants_gradient(input, weight):
-        nll, _, _ = linear_cross_entropy_total(flat, weight, rows, ignore_index)
-    else:
-        nll, _ = linear_cross_entropy_rows(flat, weight, rows, ignore_index)
-    return _finish(nll, target, ignore_index, reduction, input)
-
-
-def _wants_gradient(*tensors: Tensor) -> bool:
-    return _core.is_grad_enabled() and any(t.requires_grad for t in tensors)
 
 
 def binary_cross_entropy(

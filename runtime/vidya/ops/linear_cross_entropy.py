@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _core
 from ..schema import op
+from .classify import check_reduction, cross_entropy, finish
 from .create import full
+from .elementwise import where
 from .layout import cat, expand
-from .linalg import matmul_accumulate
+from .linalg import linear, matmul_accumulate
 from .loss import cross_entropy_rows, cross_entropy_rows_backward
 from .rules import accumulation, cast_to
 
@@ -138,3 +140,81 @@ def _(ctx, x, weight, target, ignore_index):
         return dx, dw, None
 
     return back
+
+
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """cross_entropy(linear(input, linear_weight, linear_bias), target), never holding more than
+    2^23 logits.
+
+    input [..., C], linear_weight [V, C], linear_bias [V], target [...] classes, weight [V] a factor
+    per class. More logits are computed a chunk of rows at a time. Where a gradient is wanted of a
+    sum or mean it is taken chunk by chunk at once; otherwise the logits are computed again for it.
+    For a target of probabilities [..., V], which is as large, all logits are held.
+    """
+    check_reduction("linear_cross_entropy", reduction)
+    flat = input.reshape(-1, input.shape[-1]) if input.ndim else input
+    if target.dtype.is_floating_point:
+        logits = linear(flat, linear_weight, linear_bias)
+        chances = target.reshape(-1, target.shape[-1]) if target.ndim else target
+        loss = cross_entropy(
+            logits, chances, weight, reduction=reduction, label_smoothing=label_smoothing
+        )
+        return loss.reshape(target.shape[:-1]) if reduction == "none" else loss
+    if input.ndim == 0 or target.shape != input.shape[:-1]:
+        raise ValueError(
+            f"linear_cross_entropy: target {tuple(target.shape)} must have the leading sizes of "
+            f"input {tuple(input.shape)}"
+        )
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(
+            f"linear_cross_entropy: label_smoothing must be in [0, 1], not {label_smoothing}"
+        )
+    for name, given in (("linear_bias", linear_bias), ("weight", weight)):
+        if given is not None and given.shape != linear_weight.shape[:1]:
+            raise ValueError(
+                f"linear_cross_entropy: {name} {tuple(given.shape)} must be "
+                f"[{linear_weight.shape[0]}], one per class"
+            )
+    if linear_bias is not None:  # one more input, which is 1
+        flat = cat([flat, flat.new_ones(flat.shape[0], 1)], 1)
+        linear_weight = cat([linear_weight, linear_bias.unsqueeze(1)], 1)
+    rows, kept = target.reshape(-1), target != ignore_index
+    if weight is None and not label_smoothing:
+        nll = _plain(flat, linear_weight, rows, ignore_index, reduction)
+        return finish(nll, kept, reduction, input)
+    nll, lse = linear_cross_entropy_rows(flat, linear_weight, rows, ignore_index)
+    shares = kept.reshape(-1).to(nll.dtype)
+    if weight is not None:
+        shares = shares * weight.index_select(0, where(rows != ignore_index, rows, 0))
+    loss = nll * shares
+    if label_smoothing:
+        # the mean of -log p over all classes: lse less the mean logit, which needs one product
+        classes = linear_weight.shape[0]
+        by_class = full((classes,), 1.0, nll.dtype, input.device) if weight is None else weight
+        mixed = by_class.to(nll.dtype) @ linear_weight.to(nll.dtype)
+        smooth = (lse * by_class.sum() - flat.to(nll.dtype) @ mixed) / classes
+        smooth = where(rows != ignore_index, smooth, 0.0)
+        loss = (1 - label_smoothing) * loss + label_smoothing * smooth
+    return finish(loss, shares.reshape(target.shape), reduction, input)
+
+
+def _plain(x: Tensor, weight: Tensor, target: Tensor, ignore_index: int, reduction: str) -> Tensor:
+    """nll [N], or its sum."""
+    fits = weight.ndim == 2 and x.shape[1] == weight.shape[1]
+    if fits and fits_one_chunk(x.shape[0], weight.shape[0]):
+        # kept for the gradient: computing them again would cost a third more
+        return cross_entropy_rows(linear(x, weight), target, ignore_index)[0]
+    wanted = _core.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
+    if reduction != "none" and wanted:
+        return linear_cross_entropy_total(x, weight, target, ignore_index)[0]
+    return linear_cross_entropy_rows(x, weight, target, ignore_index)[0]

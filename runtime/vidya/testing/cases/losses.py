@@ -216,11 +216,19 @@ case(
 )
 
 
-def linear_cross_entropy(x, weight, target, ignore_index=-100, reduction="mean"):
-    logits = x.reshape(-1, x.shape[-1]) @ weight.T
-    values = weighted_nll(log_softmax(logits, -1), target.reshape(-1), None, ignore_index, "none")
-    values = values.reshape(target.shape)
-    return reduced(values, reduction, (target != ignore_index).sum())
+def linear_cross_entropy(
+    x, w, target, linear_bias=None, weight=None, reduction="mean", ignore_index=-100,
+    label_smoothing=0.0,
+):  # fmt: skip
+    logits = x.reshape(-1, x.shape[-1]) @ w.T + (0 if linear_bias is None else linear_bias)
+    log_p, classes = log_softmax(logits, -1), target.reshape(-1)
+    kept = classes != ignore_index
+    by_class = np.ones(len(w)) if weight is None else weight
+    values = weighted_nll(log_p, classes, by_class, ignore_index, "none")
+    smooth = np.where(kept, -(log_p * by_class).mean(-1), 0.0)
+    values = (1 - label_smoothing) * values + label_smoothing * smooth
+    shares = np.where(kept, by_class[np.where(kept, classes, 0)], 0.0)
+    return reduced(values.reshape(target.shape), reduction, shares.sum())
 
 
 case(
@@ -228,13 +236,24 @@ case(
     linear_cross_entropy,
     lambda t: [
         S(t(6, 3), t(5, 3), t.index(5, 6)),
-        S(t(2, 3, 3), t(5, 3), np.array([[0, -100, 4], [1, 1, 2]])),
         S(t(4, 3), t(5, 3), t.index(5, 4), reduction="none"),
+        S(t(4, 3), t(5, 3), t.index(5, 4), linear_bias=t(5), weight=t.positive(5)),
+        S(t(4, 3), t(5, 3), np.array([0, -100, 2, 2]), weight=t.positive(5), label_smoothing=0.2),
+        S(t(4, 3), t(5, 3), t.index(5, 4), linear_bias=t(5), reduction="none", label_smoothing=0.1),
     ],
-    fn="ops.classify.linear_cross_entropy",
+    fn="nn.functional.linear_cross_entropy",
     scale=4,
     wrong=lambda t: [
         Wrong(S(t(4, 3), t(5, 2), t.index(5, 4)), ValueError, "do not fit"),
         Wrong(S(t(4, 3), t(5, 3), t.index(5, 3)), ValueError, "leading sizes"),
+        Wrong(S(t(4, 3), t(5, 3), t.index(5, 4), weight=t(4)), ValueError, "one per class"),
+        Wrong(S(t(4, 3), t(5, 3), t.index(5, 4), label_smoothing=2), ValueError, "in .0, 1."),
     ],
+)
+case(
+    "linear_cross_entropy_sequences",
+    linear_cross_entropy,
+    lambda t: [S(t(2, 3, 3), t(5, 3), np.array([[0, -100, 4], [1, 1, 2]]))],
+    fn="nn.functional.linear_cross_entropy",
+    scale=4,
 )
