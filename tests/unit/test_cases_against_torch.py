@@ -29,6 +29,7 @@ IN_DTYPE = {
     ("special.ndtri", "float16"): "not on PyTorch's CPU",
 }
 NO_GRADIENT_THERE = {
+    "linear_cross_entropy",  # the class weights have none
     "vander",  # its backward overwrites what it needs
     "as_strided_scatter",  # 2.13 gives the elements that were overwritten the gradient of the rest
 }
@@ -94,7 +95,7 @@ def gradient_agrees(case, fn, sample, kind):
 @pytest.mark.parametrize("name", DIFFERENCES)
 def test_a_difference_is_one(name):
     case = CASES[name]
-    with pytest.raises((AssertionError, ValueError)):
+    with pytest.raises((AssertionError, ValueError, RuntimeError)):
         for sample in checks.samples_of(case, case.dtypes()[0]):
             checks.check_forward(
                 case,
