@@ -40,6 +40,7 @@ Device::Device(int threads)
   add_sort(table);
   add_softmax(table);
   add_norm(table);
+  add_norm_residual(table);
   add_channels(table);
   add_loss(table);
   add_optim(table);

@@ -163,6 +163,7 @@ void add_scatter(sdk::Table<Make>&);
 void add_sort(sdk::Table<Make>&);
 void add_softmax(sdk::Table<Make>&);
 void add_norm(sdk::Table<Make>&);
+void add_norm_residual(sdk::Table<Make>&);
 void add_channels(sdk::Table<Make>&);
 void add_loss(sdk::Table<Make>&);
 void add_optim(sdk::Table<Make>&);

@@ -239,6 +239,7 @@ struct Simd {
                      int64_t first);
   void (*max_line64)(double* best, int64_t* where, const double* x, int64_t n, int64_t stride,
                      int64_t first);
+  void (*sum_rows32)(float* to, const float* a, const float* b, int64_t n);  // to may be a or b
   void (*add_line32)(float* sum, const float* x, int64_t n, int64_t stride);
   void (*add_line64)(double* sum, const double* x, int64_t n, int64_t stride);
   const AttentionLoops* attention;

@@ -12,6 +12,7 @@ from .freeze import freeze
 from .fuse import fuse
 from .inplace import in_place
 from .layouts import layouts
+from .norms import norms
 from .patterns import patterns, simplify
 from .remat import rematerialise
 
@@ -22,6 +23,7 @@ PASSES: dict[str, passes.Pass] = {
     "scalars_from_fills": passes.scalars_from_fills,
     "simplify": simplify,
     "patterns": patterns,
+    "norms": norms,
     "fuse": fuse,
     "rematerialise": rematerialise,
     "layouts": layouts,
@@ -31,7 +33,7 @@ PASSES: dict[str, passes.Pass] = {
 
 
 # These think of kernels one by one, and of memory: not for a backend that takes a whole graph.
-_KERNELS = ("fuse", "rematerialise", "layouts", "in_place", "freeze")
+_KERNELS = ("norms", "fuse", "rematerialise", "layouts", "in_place", "freeze")
 
 
 def improve_graph(trace: Trace, outputs: list[Any], names: Sequence[str]) -> dict[str, int]:

@@ -19,6 +19,7 @@ from ..engine.trace import Node, Trace
 from .passes import ELEMENTWISE, slots, substitute, writers
 
 _CHEAP = ELEMENTWISE | {"ewise", "copy", "swiglu", "geglu", "rms_norm", "layer_norm"}
+_CHEAP |= {"residual_rms_norm", "residual_layer_norm"}
 _LEAST = 1 << 20  # bytes: smaller values are not worth a kernel
 _MOST = 256  # kernels that a plan may get more
 _SCARCE = 1 / 30  # of the memory of a device: a plan that takes more is worth a little time

@@ -153,6 +153,10 @@ RULES = [  # the first that holds wins: a layer norm is an rms norm of what is c
     Rule("matmul_accumulate", "add(x, matmul(a, b))", _plus),
 ]
 
+# Norms, and the kernels that are a norm with what stands around it.
+NORMS = {name: f"residual_{name}" for name in ("rms_norm", "layer_norm")}
+NORMS_BACKWARD = {f"{name}_backward": f"residual_{name}_backward" for name in NORMS}
+
 # A power that is a number known now, and the kernel that it is. (Not of a half: the root of -inf is
 # NaN, the power is inf.)
 POWERS = {2.0: "square", -1.0: "reciprocal"}

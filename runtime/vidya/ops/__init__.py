@@ -49,6 +49,7 @@ from . import (  # noqa: F401
     rank,
     rectifiers,
     reduce,
+    residual_norm,
     resize,
     rope,
     sampling,

@@ -44,6 +44,10 @@ void rms_norm_backward(T* dx, T* dw, const T* g, const T* x, const T* w, int64_t
   }
 }
 
+void sum_rows(float* to, const float* a, const float* b, int64_t n) {
+  VOB_LOOP to[i] = a[i] + b[i];
+}
+
 template <class T>
 void moments(const T* x, int64_t n, double eps, T& mean, T& r) {
   mean = T(row_sum(x, n) / double(n));
@@ -100,6 +104,7 @@ void layer_norm_backward(T* dx, T* dw, T* db, const T* g, const T* x, const T* w
 }  // namespace
 
 void fill_norm(Simd& s) {
+  s.sum_rows32 = sum_rows;
   s.rms_norm32 = rms_norm<float>, s.rms_norm64 = rms_norm<double>;
   s.rms_norm_backward32 = rms_norm_backward<float>;
   s.rms_norm_backward64 = rms_norm_backward<double>;

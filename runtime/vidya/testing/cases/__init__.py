@@ -27,6 +27,7 @@ from . import (  # noqa: F401
     pool,
     products,
     reduce,
+    residual_norm,
     scatter,
     sequence,
     sets,
