@@ -10,7 +10,8 @@ from .engine.autograd import (
     no_grad,
     set_grad_enabled,
 )
-from .function import Context, Function
+from .function import Context, Function, once_differentiable
+from .testing.gradcheck import gradcheck, gradgradcheck
 
 __all__ = [
     "Context",
@@ -19,10 +20,13 @@ __all__ = [
     "detect_anomaly",
     "enable_grad",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "inference_mode",
     "is_anomaly_enabled",
     "is_grad_enabled",
     "no_grad",
+    "once_differentiable",
     "set_detect_anomaly",
     "set_grad_enabled",
 ]

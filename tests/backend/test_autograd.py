@@ -7,6 +7,7 @@ import gc
 import numpy as np
 import pytest
 import vidya
+from vidya.autograd import once_differentiable
 from vidya.errors import AutogradError
 
 
@@ -140,6 +141,97 @@ def test_a_function_of_ones_own(device):
     x = leaf(device, 1.0, 2.0)
     Cube.apply(x, 2.0).sum().backward()
     np.testing.assert_allclose(x.grad.numpy(), [6, 24])
+
+
+class Twice(vidya.autograd.Function):
+    """2 x, with a backward that each test sets."""
+
+    answer = None
+
+    @staticmethod
+    def forward(ctx, x, y=None):
+        return x * 2
+
+    @classmethod
+    def backward(cls, ctx, g):
+        return cls.answer(g)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "text"),
+    [
+        (lambda g: g, AutogradError, "Twice.backward returned 1 gradients, but .* takes 2 arg"),
+        (lambda g: (g[0], None), ValueError, r"argument 0 has shape \(\), the argument \(2,\)"),
+        (lambda g: ("g", None), TypeError, "argument 0 must be a Tensor or None, not str"),
+    ],
+)
+def test_what_backward_must_return(device, answer, error, text):
+    x = leaf(device, 1.0, 2.0)
+    y = Twice.apply(x, 3)
+    Twice.answer = answer
+    with pytest.raises(error, match=text):
+        y.sum().backward()
+
+
+def test_a_gradient_of_what_was_broadcast_is_summed(device):
+    x = leaf(device, 1.0, 2.0)
+    Twice.answer = lambda g: (g.expand(3, 2) * 2, None, None)
+    Twice.apply(x, None).sum().backward()
+    assert x.grad.tolist() == [6, 6]
+
+
+def test_results_without_gradient(device):
+    class Parts(vidya.autograd.Function):
+        @staticmethod
+        def forward(x):
+            return x * 3, x.floor(), x.long(), None
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            assert inputs[0].shape == output[0].shape
+            ctx.mark_non_differentiable(output[1])
+            ctx.set_materialize_grads(False)
+
+        @staticmethod
+        def backward(ctx, *grads):
+            assert [g is None for g in grads] == [False, True, True, True]
+            return grads[0] * 3
+
+    x = leaf(device, 1.5, 2.5)
+    y, floor, whole, nothing = Parts.apply(x)
+    assert y.requires_grad and not floor.requires_grad and not whole.requires_grad
+    assert nothing is None
+    y.sum().backward()
+    assert x.grad.tolist() == [3, 3]
+
+
+def test_once_differentiable(device):
+    class Square(vidya.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        @once_differentiable
+        def backward(ctx, g):
+            return 2 * ctx.saved_tensors[0] * g
+
+    x = leaf(device, 3.0)
+    (dx,) = vidya.autograd.grad(Square.apply(x).sum(), x, create_graph=True)
+    assert dx.tolist() == [6]
+    with pytest.raises(AutogradError, match="once_differentiable"):
+        dx.sum().backward()
+
+
+def test_writing_into_arguments_is_refused(device):
+    class Add(vidya.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mark_dirty(x)
+
+    with pytest.raises(AutogradError, match="return new tensors"):
+        Add.apply(leaf(device, 1.0))
 
 
 def test_a_scope_frees_what_it_does_not_keep(device):
