@@ -286,6 +286,7 @@ vd_status make_linear(Device& d, const vd_call& call, std::unique_ptr<Kernel>& k
 void add_matmul(sdk::Table<Make>& table) {
   table.add("matmul", make_matmul);
   table.add("linear", make_linear);
+  table.add("linears", make_linears);
   table.add("matmul_accumulate", make_matmul_accumulate);
 }
 

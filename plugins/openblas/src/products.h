@@ -12,6 +12,9 @@ namespace vob {
 std::unique_ptr<Kernel> few_rows_product(const Device& d, uint32_t caps, DType type,
                                          const GemmShape& s, const Matrices& a, const Matrices& b,
                                          bool bias);
+/* `linears`: several products of one x. */
+vd_status make_linears(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel,
+                       vd_err* err);
 std::unique_ptr<Kernel> int_product(DType type, const GemmShape& s, const Matrices& a,
                                     const Matrices& b);
 

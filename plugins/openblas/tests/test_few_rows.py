@@ -32,6 +32,20 @@ def test_rows_apart(simd_device, dtype):
     close(y, wide(x) @ wide(w).T, 1180)
 
 
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+@pytest.mark.parametrize("m", [1, 2, 7])
+def test_several_weights(simd_device, dtype, m):
+    """Results of a part of a block, of several, of none; a bias for some."""
+    k, sizes = 300, (70, 1, 0, 501)
+    x = values((m, k), dtype, 1)
+    weights = [values((n, k), dtype, 2 + n) for n in sizes]
+    biases = [values((n,), dtype, 3 + n) if n > 1 else None for n in sizes]
+    inputs = [x, *(t for pair in zip(weights, biases, strict=True) for t in pair)]
+    results = simd_device.run("linears", inputs, [((m, n), dtype) for n in sizes])
+    for y, w, b in zip(results, weights, biases, strict=True):
+        close(y, wide(x) @ wide(w).T + (0 if b is None else wide(b)), k)
+
+
 def test_threads(blas):
     for dtype in FLOATS:
         x, w = values((4, 2, 512), dtype, 1), values((3001, 512), dtype, 2)

@@ -27,27 +27,52 @@ def in_blocks(x, unit):
     return np.concatenate(sides)
 
 
-def check(device, rows, n, k, bits, group, dtype=F32, zero=True, bias=True, scales=F32):
-    rng = np.random.default_rng(n + k)
-    w, q = packed(rng, n, k, bits)
+def operands(n, k, bits, group, dtype, zero, bias, scales):
+    """Weight, scale, zero and bias as they are stored; the weights in full."""
+    w, q = packed(np.random.default_rng(n + k), n, k, bits)
     scale = values((n, k // group), scales, 1, low=0.001, high=0.01)
     shift = values((n, k // group), scales, 2, low=-0.1, high=0.1) if zero else None
-    x = values((*rows, k), dtype, 3)
-    b = values((n,), dtype, 4) if bias else None
     full = q * np.repeat(wide(scale), group, 1)
     if zero:
         full = full + np.repeat(wide(shift), group, 1)
-    want = wide(x) @ full.T + (wide(b) if bias else 0)
     if bits == 4:
         scale, shift = in_blocks(scale, 1), in_blocks(shift, 1) if zero else None
-    (got,) = device.run(
-        "quantized_linear", [x, w, scale, shift, b], [((*rows, n), dtype)], bits=bits, group=group
-    )
+    return [w, scale, shift, values((n,), dtype, 4) if bias else None], full
+
+
+def close(got, x, full, bias, dtype):
+    want = wide(x) @ full.T + (0 if bias is None else wide(bias))
     # x is off by up to 3 * 2^-16, at random: seven standard deviations of the sum
-    bound = 2.0**-14 * 3 * np.abs(full).sum(1) / np.sqrt(k) + EPS[dtype] * np.maximum(1, abs(want))
+    rows = np.abs(full).sum(1) / np.sqrt(x.shape[-1])
+    bound = 2.0**-14 * 3 * rows + EPS[dtype] * np.maximum(1, abs(want))
     if dtype == BF16:  # each weight may be off by 2^-9 of itself: seven standard deviations again
         bound += 2.0**-9 * 7 / np.sqrt(3) * np.sqrt(wide(x) ** 2 @ (full**2).T)
     assert (np.abs(wide(got) - want) <= bound).all(), np.abs(wide(got) - want).max()
+
+
+def check(device, rows, n, k, bits, group, dtype=F32, zero=True, bias=True, scales=F32):
+    inputs, full = operands(n, k, bits, group, dtype, zero, bias, scales)
+    x = values((*rows, k), dtype, 3)
+    (got,) = device.run(
+        "quantized_linear", [x, *inputs], [((*rows, n), dtype)], bits=bits, group=group
+    )
+    close(got, x, full, inputs[-1], dtype)
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("dtype", [F32, BF16], ids=str)
+@pytest.mark.parametrize("rows", [(), (1,), (3, 2)])
+def test_several_weights(simd_device, bits, dtype, rows):
+    """Blocks in part and whole ones, of several weights, with a zero and a bias for some."""
+    k, sizes = 192, (37, 16, 3, 200)
+    given = [operands(n, k, bits, 32, dtype, n > 20, n < 20, BF16) for n in sizes]
+    x = values((*rows, k), dtype, 3)
+    results = simd_device.run(
+        "quantized_linears", [x, *(t for inputs, _ in given for t in inputs)],
+        [((*rows, n), dtype) for n in sizes], bits=bits, group=32,
+    )  # fmt: skip
+    for got, (inputs, full) in zip(results, given, strict=True):
+        close(got, x, full, inputs[-1], dtype)
 
 
 @pytest.mark.parametrize("bits", [8, 4])

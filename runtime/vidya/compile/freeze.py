@@ -15,6 +15,8 @@ _WEIGHTS = {
     "convolution": (1,),
     "quantized_linear": (1, 2, 3),
 }
+# Several weights, with what belongs to them, after x.
+_SEVERAL = ("linears", "quantized_linears")
 
 
 def freeze(capture: Any, outputs: list[Any]) -> int:
@@ -30,7 +32,8 @@ def freeze(capture: Any, outputs: list[Any]) -> int:
     number = {t._slot: i - first for i, t in enumerate(capture.inputs) if i >= first}
     found: set[int] = set()
     for node in capture.nodes:
-        which = [i for i in _WEIGHTS.get(node.op, ()) if i < len(node.inputs)]
+        named = range(1, len(node.inputs)) if node.op in _SEVERAL else _WEIGHTS.get(node.op, ())
+        which = [i for i in named if i < len(node.inputs)]
         frozen = [i for i in which if _weight(node.inputs[i], number, written, capture.captured)]
         if frozen and not node.function:
             found |= _refind(capture, node, frozen, number)

@@ -15,6 +15,7 @@ from .layouts import layouts
 from .norms import norms
 from .patterns import patterns, simplify
 from .remat import rematerialise
+from .together import together
 
 PASSES: dict[str, passes.Pass] = {
     "dead_code": passes.dead_code,
@@ -24,6 +25,7 @@ PASSES: dict[str, passes.Pass] = {
     "simplify": simplify,
     "patterns": patterns,
     "norms": norms,
+    "together": together,
     "fuse": fuse,
     "rematerialise": rematerialise,
     "layouts": layouts,
@@ -33,7 +35,7 @@ PASSES: dict[str, passes.Pass] = {
 
 
 # These think of kernels one by one, and of memory: not for a backend that takes a whole graph.
-_KERNELS = ("norms", "fuse", "rematerialise", "layouts", "in_place", "freeze")
+_KERNELS = ("norms", "together", "fuse", "rematerialise", "layouts", "in_place", "freeze")
 
 
 def improve_graph(trace: Trace, outputs: list[Any], names: Sequence[str]) -> dict[str, int]:
