@@ -114,6 +114,27 @@ def test_printing_names_the_device_and_the_history(host):
     assert "grad_fn=<mulBackward>" in repr(x * 2)
 
 
+@pytest.fixture
+def print_options():
+    yield vidya.set_printoptions
+    vidya.set_printoptions(profile="default")
+
+
+def test_print_options(print_options):
+    x = vidya.tensor([1.5, 250.25])
+    print_options(precision=2)
+    assert repr(x) == "tensor([  1.50, 250.25])"
+    print_options(sci_mode=True)
+    assert repr(x) == "tensor([1.50e+00, 2.50e+02])"
+    print_options(profile="short")
+    assert repr(vidya.arange(2000)) == "tensor([   0,    1, ..., 1998, 1999])"
+    print_options(profile="full", linewidth=30)
+    lines = repr(vidya.arange(1500)).splitlines()
+    assert len(lines) > 300 and max(map(len, lines)) <= 32 and "..." not in "".join(lines)
+    with pytest.raises(ValueError, match="default, short, full"):
+        print_options(profile="long")
+
+
 def test_wrong_data_is_refused():
     with pytest.raises(ValueError, match="not rectangular"):
         vidya.tensor([[1, 2], [3]])

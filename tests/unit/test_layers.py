@@ -139,6 +139,7 @@ def test_losses_of_classes():
     classes = np.random.default_rng(0).integers(0, 5, 4)
     check("CrossEntropyLoss", [numbers(4, 5), classes], label_smoothing=0.1)
     check("LinearCrossEntropyLoss", [numbers(4, 6), classes], 6, 5, bias=True)
+    check("MultiMarginLoss", [numbers(4, 5), classes], p=2, margin=0.5)
     check("NLLLoss", [numbers(4, 5), classes])
     check("BCEWithLogitsLoss", [numbers(4, 5), np.random.default_rng(1).random((4, 5))])
     check("TripletMarginLoss", [numbers(4, 5, seed=i) for i in range(3)])

@@ -94,6 +94,21 @@ class LinearCrossEntropyLoss(Module):
         )  # fmt: skip
 
 
+class MultiMarginLoss(_Loss):
+    """See functional.multi_margin_loss."""
+
+    function = staticmethod(F.multi_margin_loss)
+
+    def __init__(
+        self,
+        p: int = 1,
+        margin: float = 1.0,
+        weight: Tensor | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(p=p, margin=margin, weight=weight, reduction=reduction)
+
+
 class MSELoss(_Loss):
     """See functional.mse_loss."""
 

@@ -97,11 +97,6 @@ def _flatten(x: Tensor, start_dim: int, end_dim: int) -> Tensor:
     return x.flatten(start_dim, end_dim)
 
 
-def _identity(x: Tensor) -> Tensor:
-    """x itself."""
-    return x
-
-
 def _unflatten(x: Tensor, dim: int, unflattened_size: Any) -> Tensor:
     """One dim as several."""
     return x.unflatten(dim, unflattened_size)
@@ -131,4 +126,13 @@ LocalResponseNorm = layer(
     "LocalResponseNorm", F.local_response_norm, size=..., alpha=1e-4, beta=0.75, k=1.0
 )
 Flatten = layer("Flatten", _flatten, start_dim=1, end_dim=-1)
-Identity = layer("Identity", _identity)
+
+
+class Identity(Module):
+    """Its argument itself. Settings of the layer whose place it takes are accepted and ignored."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input

@@ -209,6 +209,40 @@ def kl_div(
     return reduced("kl_div", values, reduction)
 
 
+def multi_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Tensor | None = None,
+    *,
+    reduction: str = "mean",
+) -> Tensor:
+    """The mean over all other classes i of max(0, margin - input[target] + input[i])^p.
+
+    input [N, V] or [V], target [N] or [] classes, weight [V] a factor per target's class.
+    """
+    if p not in (1, 2):
+        raise ValueError(f"multi_margin_loss: p is 1 or 2, not {p}")
+    if input.ndim not in (1, 2) or target.shape != input.shape[:-1]:
+        raise ValueError(
+            f"multi_margin_loss: target {tuple(target.shape)} does not fit input "
+            f"{tuple(input.shape)}: [N] and [N, V] are needed, or [] and [V]"
+        )
+    if weight is not None and weight.shape != input.shape[-1:]:
+        raise ValueError(
+            f"multi_margin_loss: weight {tuple(weight.shape)} must be [{input.shape[-1]}], one per "
+            "class"
+        )
+    place = target.unsqueeze(-1)
+    over = maximum(margin - input.gather(-1, place) + input, 0.0)
+    over = over if p == 1 else over * over
+    if weight is not None:
+        over = over * weight.index_select(0, target.reshape(-1)).reshape(place.shape)
+    values = over.scatter(-1, place, over[..., :1] * 0.0).sum(-1) / input.shape[-1]
+    return reduced("multi_margin_loss", values, reduction)
+
+
 def _same_shape(name: str, input: Tensor, target: Tensor) -> None:
     if input.shape != target.shape:
         raise ValueError(

@@ -5,6 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 
+class Histogram(NamedTuple):
+    """Counts, and the edges between which they were counted."""
+
+    hist: Any
+    bin_edges: Any
+
+
 class Ordered(NamedTuple):
     """Elements that were picked, and where they were."""
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = [
-    "block_diag", "chunk", "column_stack", "concat", "concatenate", "dsplit", "dstack", "hsplit",
-    "hstack", "narrow", "row_stack", "select", "split", "stack", "tensor_split", "unbind",
-    "unsafe_chunk", "vsplit", "vstack",
+    "block_diag", "chunk", "column_stack", "concat", "concatenate", "dsplit", "dstack",
+    "hsplit", "hstack", "narrow", "narrow_copy", "row_stack", "select", "split", "stack",
+    "tensor_split", "unbind", "unsafe_chunk", "vsplit", "vstack",
 ]  # fmt: skip
 
 concat = concatenate = cat
@@ -38,6 +38,11 @@ def narrow(x: Tensor, dim: int, start: int, length: int) -> Tensor:
             f"narrow: {start} to {start + length} is not inside dim {dim} of size {size}"
         )
     return x[(slice(None),) * axis + (slice(first, first + length),)]
+
+
+def narrow_copy(x: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """narrow, in memory of its own."""
+    return narrow(x, dim, start, length).clone()
 
 
 def select(x: Tensor, dim: int, index: int) -> Tensor:

@@ -11,10 +11,12 @@ from ..dtypes import bool_, default_float, int32, int64, uint8
 from ..engine.from_host import tensor
 from ..schema import op
 from .complex import view_as_real
+from .create import linspace
 from .elementwise import where
 from .index import gather, index_select, scatter_add
 from .layout import cat, reshape
 from .masked import nonzero
+from .named import Histogram
 from .rules import promote, wrap_dim
 from .sort import sort
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = [
-    "bincount", "bucketize", "histc", "isin", "msort", "searchsorted", "unique",
+    "bincount", "bucketize", "histc", "histogram", "isin", "msort", "searchsorted", "unique",
     "unique_consecutive",
 ]  # fmt: skip
 
@@ -159,6 +161,60 @@ def histc(x: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     inside = (x >= low) & (x <= high)
     place = where(inside, (x - low) * bins / (high - low), 0.0).to(int64).clamp(0, bins - 1)
     return scatter_add(x.new_full((bins,), 0), 0, place, inside.to(x.dtype))
+
+
+def histogram(
+    x: Tensor,
+    bins: int | Tensor,
+    *,
+    range: tuple[float, float] | None = None,
+    weight: Tensor | None = None,
+    density: bool = False,
+) -> Histogram:
+    """(hist, bin_edges): how many elements fall between neighbouring edges, the last one included.
+
+    bins: their number, of one width over `range` (the data's own if not given), or the edges
+    [n + 1], rising. weight: what each element counts. density: divided by their sum and by the
+    bins' widths.
+    """
+    if not x.dtype.is_floating_point:
+        raise TypeError(f"histogram: takes floats, not {x.dtype.name}")
+    if weight is not None and weight.shape != x.shape:
+        raise ValueError(
+            f"histogram: weight {tuple(weight.shape)} must have the shape of x {tuple(x.shape)}"
+        )
+    x = x.detach().reshape(-1)
+    if isinstance(bins, int):
+        edges = _even_edges(x, bins, range)
+    elif range is not None:
+        raise ValueError("histogram: give range with a number of bins, not with edges")
+    else:
+        edges = bins
+    if edges.ndim != 1 or edges.shape[0] < 2:
+        raise ValueError(f"histogram: needs two or more edges [n + 1], got {tuple(edges.shape)}")
+    inside = (x >= edges[0]) & (x <= edges[-1])
+    place = (searchsorted(edges, x, right=True) - 1).clamp(0, edges.shape[0] - 2)
+    counts = inside.to(x.dtype)
+    if weight is not None:
+        counts = where(inside, weight.detach().reshape(-1), 0.0)
+    hist = scatter_add(x.new_full((edges.shape[0] - 1,), 0), 0, place, counts)
+    if density:
+        hist = hist / (hist.sum() * edges.diff())
+    return Histogram(hist, edges)
+
+
+def _even_edges(x: Tensor, bins: int, range: tuple[float, float] | None) -> Tensor:
+    if bins < 1:
+        raise ValueError(f"histogram: needs bins > 0, got {bins}")
+    if range is not None:
+        low, high = map(float, range)
+    else:
+        low, high = (x.amin().item(), x.amax().item()) if x.numel() else (0.0, 0.0)
+    if not (np.isfinite(low) and np.isfinite(high) and low <= high):
+        raise ValueError(f"histogram: the range {low} to {high} is not finite and rising")
+    if low == high:
+        low, high = (low, high + 1) if not x.numel() else (low - 0.5, high + 0.5)
+    return linspace(low, high, bins + 1, dtype=x.dtype, device=x.device)
 
 
 # ---- places in an order ----

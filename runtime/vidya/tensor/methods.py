@@ -156,7 +156,7 @@ class Methods:
     logcumsumexp, diff = scan.logcumsumexp, scan.diff
     sort, argsort, topk, msort = _sort.sort, _sort.argsort, _sort.topk, sets.msort
     unique, unique_consecutive = sets.unique, sets.unique_consecutive
-    bincount, histc = sets.bincount, sets.histc
+    bincount, histc, histogram = sets.bincount, sets.histc, sets.histogram
 
     # ---- shapes ----
 
@@ -165,7 +165,8 @@ class Methods:
     movedim = moveaxis = shape.movedim
     transpose = swapaxes = swapdims = layout.transpose
     t, adjoint, broadcast_to = shape.t, shape.adjoint, shape.broadcast_to
-    narrow, select, unbind, split = parts.narrow, parts.select, parts.unbind, parts.split
+    narrow, narrow_copy, select = parts.narrow, parts.narrow_copy, parts.select
+    unbind, split = parts.unbind, parts.split
     split_with_sizes = inquiry.split_with_sizes
     chunk, tensor_split = parts.chunk, parts.tensor_split
     hsplit, vsplit, dsplit = parts.hsplit, parts.vsplit, parts.dsplit

@@ -257,3 +257,30 @@ case(
     fn="nn.functional.linear_cross_entropy",
     scale=4,
 )
+
+
+def multi_margin_loss(x, target, p=1, margin=1.0, weight=None, reduction="mean"):
+    x, target = np.atleast_2d(x), np.atleast_1d(target)
+    rows = np.arange(len(x))
+    over = np.maximum(margin - x[rows, target][:, None] + x, 0) ** p
+    over[rows, target] = 0
+    values = over.sum(-1) / x.shape[1] * (1 if weight is None else weight[target])
+    return reduced(values, reduction)
+
+
+case(
+    F + "multi_margin_loss",
+    multi_margin_loss,
+    lambda t: [
+        S(t(4, 3), t.index(3, 4)),
+        S(t(4, 3), t.index(3, 4), p=2, margin=0.7, reduction="sum"),
+        S(t(4, 3), t.index(3, 4), weight=np.array([0.5, 2, 1]).astype(t.dtype.np)).forward_only(),
+        S(t(4, 3), t.index(3, 4), reduction="none"),
+        S(t(3), np.array(2)),
+    ],
+    scale=2,
+    wrong=lambda t: [
+        Wrong(S(t(4, 3), t.index(3, 3)), (ValueError, RuntimeError), "target"),
+        Wrong(S(t(4, 3), t.index(3, 4), p=3), (ValueError, RuntimeError), "p"),
+    ],
+)

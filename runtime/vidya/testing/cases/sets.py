@@ -47,6 +47,33 @@ case(
 )
 
 
+def _histogram(x, bins, range=None, weight=None, density=False):
+    return np.histogram(x, bins, range, density, weight)
+
+
+case(
+    "histogram",
+    _histogram,
+    lambda t: [
+        S(t(30), 7),
+        S(t(4, 5), 4, range=(-1.5, 1.25)),
+        S(t(30), t.of([-1, -0.25, 0.5, 3])),
+        S(t(6, 5), 5, weight=t.positive(6, 5), density=True),
+        S(t(30), 3, range=(-0.5, 2.0), weight=t(30)),
+        S(t.of([3, 3]), 4),
+    ],
+    types="f",
+    grad=False,
+    skip_dtypes=["float16", "bfloat16"],
+    scale=2,
+    wrong=lambda t: [
+        Wrong(S(t(3), 0), (ValueError, RuntimeError), "bins"),
+        Wrong(S(t(3), t(1)), (ValueError, RuntimeError), "edges|bins"),
+        Wrong(S(t(3), 2, weight=t(2)), (ValueError, RuntimeError), "weight"),
+    ],
+)
+
+
 def search(order, values, right=False):
     side = "right" if right else "left"
     if order.ndim == 1:
