@@ -98,7 +98,7 @@ WHOLE = {
 
 
 def test_every_rule_has_a_case():
-    assert {rule.op for rule in RULES} == {*BY_HAND, "matmul_accumulate"}
+    assert {rule.op for rule in RULES} == {*BY_HAND, "matmul_accumulate", "matmul_sum"}
 
 
 @pytest.mark.parametrize("function", PRODUCTS, ids=lambda f: f.__name__)
@@ -116,6 +116,65 @@ def test_a_product_and_what_is_added_to_it(device, function):
         assert added == ["matmul_accumulate"]
     else:  # a device that does not prefer it is left as it was
         assert "matmul" in made or "linear" in made
+
+
+def two(x, w):
+    return x @ w + w @ x
+
+
+def what_comes_between(x, w):
+    """An operand of the last product is made after the first product."""
+    first = w @ x
+    return x @ (x * 2 + w).square() + first
+
+
+def two_in_16_bits(x, w):
+    a, b = x.to(vidya.bfloat16), w.to(vidya.bfloat16)
+    return (a @ b).float() + (b @ a).float()
+
+
+def three_of_linears(x, w):
+    def back(g, k):
+        return F.linear(g, (w[:k] + 0).mT)
+
+    return back(x[:, :32], 32) + back(w[:, 8:40], 32) + x @ w
+
+
+@pytest.mark.parametrize(
+    "function", [two, what_comes_between, two_in_16_bits, three_of_linears],
+    ids=lambda f: f.__name__,
+)  # fmt: skip
+def test_sums_of_products(device, function):
+    x, w = data(device, 64, 64), data(device, 64, 64, seed=1)
+    try:
+        made, got = ops(function, x, w)
+    except UnsupportedError as error:
+        pytest.skip(str(error))
+    _, wanted = ops(function, x, w, passes=OFF)
+    half = "16" in function.__name__
+    np.testing.assert_allclose(
+        got[0], wanted[0], rtol=1e-2 if half else 1e-4, atol=0.1 if half else 1e-3
+    )
+    accumulated, _ = ops(residual, x, w)
+    # where the device joins a product with what is added to it
+    if "matmul_accumulate" in accumulated and function is not three_of_linears:
+        assert "matmul_sum" in made
+
+
+def test_a_sum_whose_operand_is_written_meanwhile_stays(device):
+    """The first product reads what is not there any more when the last one runs."""
+
+    def f(x, w):
+        kept = x * 1
+        first = kept @ w
+        kept.mul_(2)
+        return first + w @ kept, kept + 0
+
+    x, w = data(device, 64, 64), data(device, 64, 64, seed=1)
+    _, got = ops(f, x, w)
+    _, wanted = ops(f, x, w, passes=OFF)
+    for a, b in zip(got, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
 
 
 def test_a_product_that_is_used_elsewhere_stays(device):

@@ -73,22 +73,41 @@ class Plain final : public Panels<E> {
 };
 
 template <class E>
+class PlainRows final : public Strips<E> {
+ public:
+  PlainRows(const PackedKernels<E>& kernels, const E* a, const Matrices& m)
+      : kernels_(kernels), a_(a), m_(m) {}
+  bool by_rows() const override { return m_.s1 == 1; }
+  void pack(uint32_t* to, int64_t step, int64_t i, int64_t r, int64_t n, int64_t each, int64_t p,
+            int64_t k) const override {
+    const E* from = a_ + m_.batch.at(i) + r * m_.s0 + p * m_.s1;
+    if (by_rows())
+      kernels_.copy_rows(to, step, from, m_.s0, n, k);
+    else
+      kernels_.pack_a(to, from, m_.s0, m_.s1, n, each, k);
+  }
+
+ private:
+  const PackedKernels<E>& kernels_;
+  const E* a_;
+  const Matrices& m_;
+};
+
+template <class E>
 class Product {
  public:
   static constexpr int64_t kTerms = PackedKernels<E>::kTerms;
   static constexpr bool kFloat = sizeof(E) == 4;
 
   Product(const PackedKernels<E>& kernels, const Simd* simd, const GemmShape& s,
-          const PackedResult& c, const E* a, const Matrices& am, const Panels<E>& b,
-          int64_t threads)
+          const PackedResult& c, const Strips<E>& a, const Panels<E>& b, int64_t threads)
       : kernels_(kernels),
         simd_(simd),
         s_(s),
         c_(c),
         a_(a),
         b_(b),
-        am_(am),
-        by_rows_(am.s1 == 1),
+        by_rows_(a.by_rows()),
         cut_(s, up(s.k, kTerms), by_rows_, threads) {}
 
   const Cut& cut() const { return cut_; }
@@ -101,7 +120,6 @@ class Product {
     const int64_t block = u / cut_.high, i = block / cut_.wide;
     const int64_t m0 = u % cut_.high * cut_.rows, mm = std::min(cut_.rows, s_.m - m0);
     const int64_t n0 = block % cut_.wide * cut_.columns, nn = std::min(cut_.columns, s_.n - n0);
-    const E* a = a_ + am_.batch.at(i) + m0 * am_.s0;
     uint32_t* rows = reinterpret_cast<uint32_t*>(mem);
     uint32_t* panels = rows + strip_words();
     const int64_t at = i * s_.m * s_.n + m0 * s_.n + n0, size = c_.wide ? 4 : sizeof(E);
@@ -128,13 +146,9 @@ class Product {
       }
       for (int64_t r = 0; r < mm; r += cut_.strip) {
         const int64_t n = std::min(cut_.strip, mm - r), each = up(n, up(n, kTileRows));
-        const E* from = a + r * am_.s0 + k0 * am_.s1;
         t.a_row = by_rows_ ? a_step(t.words) : 1;
         t.a_word = by_rows_ ? 1 : each;
-        if (by_rows_)
-          kernels_.copy_rows(rows, t.a_row, from, am_.s0, n, kk);
-        else
-          kernels_.pack_a(rows, from, am_.s0, am_.s1, n, each, kk);
+        a_.pack(rows, t.a_row, i, m0 + r, n, each, k0, kk);
         for (int64_t j = 0; j < nn; j += kTileCols) {
           t.b = panels + j * t.words;
           t.columns = std::min(kTileCols, nn - j);
@@ -176,9 +190,8 @@ class Product {
   const Simd* simd_;
   const GemmShape& s_;
   const PackedResult& c_;
-  const E* a_;
+  const Strips<E>& a_;
   const Panels<E>& b_;
-  const Matrices& am_;
   bool by_rows_;
   Cut cut_;
 };
@@ -187,8 +200,8 @@ class Product {
 
 template <class E>
 bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s,
-                 const PackedResult& c, const E* a, const Matrices& am, const Panels<E>& b) {
-  const Product<E> product(kernels, d.simd, s, c, a, am, b,
+                 const PackedResult& c, const Strips<E>& a, const Panels<E>& b) {
+  const Product<E> product(kernels, d.simd, s, c, a, b,
                            std::min<int64_t>(d.pool.threads(), WorkQueues::kMost));
   const Cut& cut = product.cut();
   WorkQueues queues(cut.units, cut.workers);
@@ -209,7 +222,13 @@ template <class E>
 bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s,
                  const PackedResult& c, const E* a, const Matrices& am, const E* b,
                  const Matrices& bm) {
-  return gemm_packed(d, kernels, s, c, a, am, Plain<E>(kernels, b, bm));
+  return gemm_packed(d, kernels, s, c, PlainRows<E>(kernels, a, am), Plain<E>(kernels, b, bm));
+}
+
+template <class E>
+bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s,
+                 const PackedResult& c, const E* a, const Matrices& am, const Panels<E>& b) {
+  return gemm_packed(d, kernels, s, c, PlainRows<E>(kernels, a, am), b);
 }
 
 template bool gemm_packed(Device&, const PackedKernels<float>&, const GemmShape&,
@@ -221,5 +240,9 @@ template bool gemm_packed(Device&, const PackedKernels<uint16_t>&, const GemmSha
 template bool gemm_packed(Device&, const PackedKernels<uint16_t>&, const GemmShape&,
                           const PackedResult&, const uint16_t*, const Matrices&,
                           const Panels<uint16_t>&);
+template bool gemm_packed(Device&, const PackedKernels<float>&, const GemmShape&,
+                          const PackedResult&, const Strips<float>&, const Panels<float>&);
+template bool gemm_packed(Device&, const PackedKernels<uint16_t>&, const GemmShape&,
+                          const PackedResult&, const Strips<uint16_t>&, const Panels<uint16_t>&);
 
 }  // namespace vob

@@ -26,6 +26,19 @@ class Panels {
   virtual void pack(uint32_t* to, int64_t i, int64_t p, int64_t k, int64_t j, int64_t n) const = 0;
 };
 
+/* Where the left side comes from. */
+template <class E>
+class Strips {
+ public:
+  virtual ~Strips() = default;
+  /* Do rows lie along k? They are packed by PackedKernels::copy_rows then, else by pack_a. */
+  virtual bool by_rows() const = 0;
+  /* Packs columns [p, p + k) of rows [r, r + n) of matrix i: rows `step` words apart, or tiles of
+   * `each` rows. */
+  virtual void pack(uint32_t* to, int64_t step, int64_t i, int64_t r, int64_t n, int64_t each,
+                    int64_t p, int64_t k) const = 0;
+};
+
 /* c[b] = a[b] @ b[b], accumulated in float32. E is float, or uint16_t for bfloat16; one of each
  * operand's strides is 1. False: no memory. */
 template <class E>
@@ -37,6 +50,9 @@ bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s,
 template <class E>
 bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s,
                  const PackedResult& c, const E* a, const Matrices& am, const Panels<E>& b);
+template <class E>
+bool gemm_packed(Device& d, const PackedKernels<E>& kernels, const GemmShape& s,
+                 const PackedResult& c, const Strips<E>& a, const Panels<E>& b);
 
 }  // namespace vob
 

@@ -288,6 +288,7 @@ void add_matmul(sdk::Table<Make>& table) {
   table.add("linear", make_linear);
   table.add("linears", make_linears);
   table.add("matmul_accumulate", make_matmul_accumulate);
+  table.add("matmul_sum", make_matmul_sum);
 }
 
 }  // namespace vob

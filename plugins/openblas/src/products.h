@@ -23,6 +23,8 @@ std::unique_ptr<Kernel> int_product(DType type, const GemmShape& s, const Matric
 vd_status product_shape(const vd_call& call, GemmShape& s, Matrices& a, Matrices& b, vd_err* err);
 vd_status make_matmul_accumulate(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel,
                                  vd_err* err);
+vd_status make_matmul_sum(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel,
+                          vd_err* err);
 
 }  // namespace vob
 

@@ -116,7 +116,7 @@ class _Matcher:
             return
         found: Found = {}
         inside: set[int] = set()
-        if not self._node(at, tree, found, inside) or not self._closed(at, inside, found):
+        if not self._node(at, tree, found, inside) or not self._closed(at, inside):
             return
         made = rule.build(found, out)
         if made is None:
@@ -165,16 +165,14 @@ class _Matcher:
             return False
         return self._node(at, tree, found, inside)
 
-    def _closed(self, at: int, inside: set[int], found: Found) -> bool:
+    def _closed(self, at: int, inside: set[int]) -> bool:
         """Is what is inside used inside alone, and what is read not written meanwhile?"""
         for i in inside - {at}:
             if any(self.used[s] - inside for s in slots(self.trace.nodes[i].outputs)):
                 return False
-        first = min(inside)
-        for t in found.values():
-            if hasattr(t, "_slot"):
-                writes = self.written[t._slot]
-                if bisect_right(writes, at) != bisect_right(writes, first):
+        for i in inside:
+            for s in slots(self.trace.nodes[i].inputs):
+                if bisect_right(self.written[s], at) != bisect_right(self.written[s], i):
                     return False
         return True
 

@@ -29,6 +29,8 @@ def flops(node: Node) -> int:
     ins, op = node.inputs, node.op
     if op in ("matmul", "matmul_accumulate"):
         return 2 * node.outputs[0].numel() * ins[0].shape[-1]
+    if op == "matmul_sum":
+        return 2 * node.outputs[0].numel() * sum(a.shape[-1] for a in ins[::2])
     if op == "linear":
         return 2 * ins[0].numel() * ins[1].shape[0]
     if op.startswith("linear_cross_entropy_rows"):

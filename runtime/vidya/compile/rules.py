@@ -130,6 +130,17 @@ def _plus(found: Found, out: Any) -> Any:
     return None if ab is None else ([*ab, x], {})
 
 
+def _summed(found: Found, out: Any) -> Any:
+    """a b + c d + e f, which is summed from the innermost to the outermost of the rule."""
+    pairs = [_product({"a": found[a], "b": found[b]}, out) for a, b in _PAIRS if a in found]
+    if any(pair is None for pair in pairs):
+        return None
+    return [t for pair in reversed(pairs) if pair for t in pair], {}
+
+
+_PAIRS = (("a", "b"), ("c", "d"), ("e", "f"))
+_TWO = "matmul_accumulate(a, b, %s)"
+_THREE = "matmul_accumulate(a, b, matmul_accumulate(c, d, %s))"
 _VARIANCE = "add(mul(sum(square(x)), #n), #eps)"
 _CENTRED = "sub(x, mul(sum(x), #n))"
 _SPREAD = f"add(mul(sum(square({_CENTRED})), #n), #eps)"
@@ -151,6 +162,10 @@ RULES = [  # the first that holds wins: a layer norm is an rms norm of what is c
     Rule("matmul_accumulate", "cast(linear(a, b, -))", _wide_linear),
     Rule("matmul_accumulate", "add(x, matmul_accumulate(a, b, -))", _plus),
     Rule("matmul_accumulate", "add(x, matmul(a, b))", _plus),
+    Rule("matmul_sum", _THREE % "matmul_accumulate(e, f, -)", _summed),
+    Rule("matmul_sum", _THREE % "matmul(e, f)", _summed),
+    Rule("matmul_sum", _TWO % "matmul_accumulate(c, d, -)", _summed),
+    Rule("matmul_sum", _TWO % "matmul(c, d)", _summed),
 ]
 
 # Norms, and the kernels that are a norm with what stands around it.
