@@ -31,6 +31,13 @@ struct HeadRows {
   void get(const Simd* s, const char* from, float* to) const;
 };
 
+/* The keys that a query sees: none outside [first, last), and all of those, as they are, if
+ * `whole`. */
+struct KeySpan {
+  int64_t first, last;
+  bool whole;
+};
+
 class Attention {
  public:
   /* False: not a call for these kernels. `q` is the index of the query among the inputs, `mask`
@@ -62,12 +69,21 @@ class Attention {
   void mask_tile(const void* mask, int64_t b, int64_t h, int64_t i, int64_t rows, int64_t j,
                  int64_t n, float* to) const;
 
+  /* One span for every query that has another row of the mask, and which of them is whose. */
+  int64_t spans() const { return batches * span_heads() * queries; }
+  int64_t span_of(int64_t b, int64_t h, int64_t i) const {
+    return (b * span_heads() + (span_heads() > 1 ? h : 0)) * queries + i;
+  }
+  KeySpan span(const void* mask, int64_t which) const;
+
   /* A tile's limits in a block of keys [k0, k0 + n): sets t.first and t.last, and t.low and t.high
    * to `edges` where not all of those keys may be seen. False: none may. */
   bool limits(AttentionTile& t, int64_t rows, int64_t columns, int64_t i0, int64_t k0, int64_t n,
               int64_t* edges) const;
 
  private:
+  int64_t span_heads() const { return masked && mask_head_ ? heads : 1; }
+
   DType mask_type_ = DType::Bool;
   Layout mask_batch_;
   int64_t mask_head_ = 0, mask_row_ = 0, mask_column_ = 0;

@@ -119,6 +119,28 @@ void Attention::mask_tile(const void* mask, int64_t b, int64_t h, int64_t i, int
   }
 }
 
+KeySpan Attention::span(const void* mask, int64_t which) const {
+  const int64_t i = which % queries, h = which / queries % span_heads();
+  const int64_t b = which / queries / span_heads();
+  KeySpan s{low(i), std::max(high(i), low(i)), true};
+  if (!masked) return s;
+  s.whole = false;
+  if (mask_type_ != DType::Bool || mask_column_ != 1) return s;
+  const char* p =
+      static_cast<const char*>(mask) + mask_batch_.at(b) + h * mask_head_ + i * mask_row_;
+  auto word = [&](int64_t at) {
+    uint64_t eight;
+    std::memcpy(&eight, p + at, 8);
+    return eight;
+  };
+  while (s.first + 8 <= s.last && !word(s.first)) s.first += 8;
+  while (s.first < s.last && !p[s.first]) ++s.first;
+  while (s.first + 8 <= s.last && !word(s.last - 8)) s.last -= 8;
+  while (s.first < s.last && !p[s.last - 1]) --s.last;
+  s.whole = !std::memchr(p + s.first, 0, size_t(s.last - s.first));
+  return s;
+}
+
 bool Attention::limits(AttentionTile& t, int64_t rows, int64_t columns, int64_t i0, int64_t k0,
                        int64_t n, int64_t* edges) const {
   int64_t least = n, most = 0;

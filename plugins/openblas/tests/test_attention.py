@@ -142,6 +142,24 @@ def test_masks(blas, kind, t):
     check(blas, q, k, v, mask, causal=True, window=20)
 
 
+@pytest.mark.parametrize("dtype", [F32, F16, BF16], ids=str)
+@pytest.mark.parametrize("t, h, hk, d", [(1, 4, 2, 128), (3, 2, 1, 96), (1, 7, 1, 80)])
+def test_long_caches(simd_device, dtype, t, h, hk, d):
+    """Parts of the keys are gathered on their own; a mask says which of them matter."""
+    s = 1300
+    q, k, v = qkv(2, h, hk, t, s, d, dtype)
+    check(simd_device, q, k, v)
+    check(simd_device, q, k, v, window=900)
+    key = np.arange(s)
+    filled = key < np.array([1100, 7]).reshape(2, 1, 1, 1)  # so far, of each sequence
+    check(simd_device, q, k, v, mask=filled)
+    check(simd_device, q, k, v, mask=(key % 5 != 2)[None, None, None] & filled)
+    each = np.random.default_rng(0).random((2, h, t, s)) < 0.01
+    each[0, 0, 0], each[1, -1, -1] = False, key == 1299
+    check(simd_device, q, k, v, mask=each)
+    check(simd_device, q, k, v, mask=np.where(each, 0.5, -np.inf).astype(F32))
+
+
 def test_blind_queries_give_zero_and_infinity(blas):
     q, k, v = qkv(1, 2, 2, 30, 30, 16)
     mask = np.ones((30, 30), bool)

@@ -10,16 +10,6 @@ namespace {
 constexpr int kMost = 8;          // rows of x at a time: registers for the sums
 constexpr int64_t kDepth = 1024;  // of x, so that it stays in the first cache
 
-/* The sums of the lanes of 16 vectors. */
-inline __m512 sums(__m512 (&v)[16]) {
-  __m512i r[16];
-  for (int i = 0; i < 16; ++i) r[i] = (__m512i)v[i];
-  transpose(r);
-  for (int step = 8; step; step /= 2)
-    for (int i = 0; i < step; ++i) r[i] = (__m512i)_mm512_add_ps((__m512)r[i], (__m512)r[i + step]);
-  return (__m512)r[0];
-}
-
 /* R rows of weights by X rows of x, the next R rows fetched meanwhile; y gets or, if `add`, is
  * added the sums. */
 template <int R, int X>
@@ -46,7 +36,7 @@ void tile(float* y, int64_t ldy, const uint16_t* w, int64_t stride, const uint16
     step(i, [=](const uint16_t* p) { return _mm512_maskz_loadu_epi16(mask, p); });
   }
   alignas(64) float sum[16];
-  _mm512_store_ps(sum, sums(acc));
+  _mm512_store_ps(sum, lane_sums(acc));
   for (int j = 0; j < X; ++j)
     for (int r = 0; r < R; ++r) y[j * ldy + r] = sum[j * R + r] + (add ? y[j * ldy + r] : 0.f);
 }

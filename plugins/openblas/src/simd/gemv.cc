@@ -10,14 +10,19 @@ namespace {
 /* Four rows at a time share the loads of x; long rows are taken one after the other, because memory
  * that is read in several places at a time comes at half the speed. */
 constexpr int64_t kLongRow = 512;
+constexpr int64_t kManyRows = 64;  // short ones: asked for ahead of time
 template <class T, class Row, class LoadVec, class LoadOne>
 inline void dot_rows(T* y, int64_t ystride, const Row* a, int64_t stride, const T* x, int64_t rows,
                      int64_t n, LoadVec vec, LoadOne one) {
   constexpr int64_t L = kLanes<T>;
-  const bool longer = n >= kLongRow;
+  const bool longer = n >= kLongRow, far = rows >= kManyRows && stride < 2 * n;
   int64_t r = 0;
   for (; !longer && r + 4 <= rows; r += 4) {
     const Row *p = a + r * stride, *q = p + stride, *s = q + stride, *t = s + stride;
+    if (far)
+      for (const Row* at = p + 2 * kLongRow; at < p + 2 * kLongRow + 4 * stride;
+           at += 64 / sizeof(Row))
+        __builtin_prefetch(at);
     Vec<T> a0{}, a1{}, a2{}, a3{}, b0{}, b1{}, b2{}, b3{};
     int64_t i = 0;
     for (; i + 2 * L <= n; i += 2 * L) {
@@ -75,8 +80,12 @@ template <class T>
 void axpy_rows(T* y, const T* a, int64_t stride, const T* x, int64_t xstride, int64_t rows,
                int64_t n) {
   int64_t r = 0;
+  const bool far = rows >= kManyRows && stride < kLongRow;
   for (; r + 4 <= rows; r += 4, a += 4 * stride) {
     const T *p = a, *q = p + stride, *s = q + stride, *t = s + stride;
+    if (far)
+      for (const T* at = p + 2 * kLongRow; at < p + 2 * kLongRow + 4 * stride; at += 64 / sizeof(T))
+        __builtin_prefetch(at);
     T x0 = x[r * xstride], x1 = x[(r + 1) * xstride], x2 = x[(r + 2) * xstride],
       x3 = x[(r + 3) * xstride];
 #pragma GCC ivdep
