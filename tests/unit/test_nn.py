@@ -38,6 +38,12 @@ def test_named_iterators_list_each_thing_once():
     assert model.get_submodule("norm.1").p == 0.5
     with pytest.raises(AttributeError, match="no module 'x'"):
         model.get_submodule("norm.x")
+    assert model.get_parameter("inner.weight") is model.inner.weight
+    assert model.get_buffer("scale") is model.scale
+    with pytest.raises(AttributeError, match=r"no parameter 'w' .of 'inner.w'"):
+        model.get_parameter("inner.w")
+    with pytest.raises(AttributeError, match="no buffer 'weight'"):
+        model.get_buffer("inner.weight")
 
 
 def test_attributes_are_parameters_modules_or_plain():

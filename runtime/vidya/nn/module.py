@@ -184,6 +184,22 @@ class Module(StateMixin):
             module = module._modules[name]
         return module
 
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a dotted path. AttributeError names the part that is missing."""
+        return self._tensor_at("_parameters", "parameter", target)
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a dotted path. AttributeError names the part that is missing."""
+        return self._tensor_at("_buffers", "buffer", target)
+
+    def _tensor_at(self, table: str, kind: str, target: str) -> Any:
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        found = getattr(module, table).get(name)
+        if found is None:
+            raise AttributeError(f"{type(module).__name__} has no {kind} {name!r} (of {target!r})")
+        return found
+
     def apply(self, fn: Callable[[Module], Any]) -> Module:
         """Call `fn` on every module below and then on this one: `model.apply(init_weights)`."""
         for child in self.children():

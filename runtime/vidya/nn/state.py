@@ -93,6 +93,12 @@ class StateMixin:
     def bfloat16(self) -> Any:
         return self.to(dtype=dtypes.bfloat16)
 
+    def half(self) -> Any:
+        return self.to(dtype=dtypes.float16)
+
+    def cpu(self) -> Any:
+        return self.to("numpy")
+
 
 def _move(tensor: Tensor, device: Any, dtype: dtypes.dtype | None) -> None:
     """In place, so that optimizers and ties that hold this very tensor keep it."""
