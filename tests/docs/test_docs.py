@@ -160,6 +160,7 @@ def test_the_command_lists_the_same_primitives():
 def test_every_composite_with_a_contract_is_an_op():
     composites = {name for name, op in REGISTRY.items() if op.kind == COMPOSITE}
     compilers = {
+        "adamw_steps",
         "ewise",
         "ewise_sums",
         "linears",

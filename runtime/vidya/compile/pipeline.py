@@ -15,6 +15,7 @@ from .layouts import layouts
 from .norms import norms
 from .patterns import patterns, simplify
 from .remat import rematerialise
+from .steps import steps
 from .together import together
 
 PASSES: dict[str, passes.Pass] = {
@@ -30,12 +31,13 @@ PASSES: dict[str, passes.Pass] = {
     "rematerialise": rematerialise,
     "layouts": layouts,
     "in_place": in_place,
+    "steps": steps,
     "freeze": freeze,
 }
 
 
 # These think of kernels one by one, and of memory: not for a backend that takes a whole graph.
-_KERNELS = ("norms", "together", "fuse", "rematerialise", "layouts", "in_place", "freeze")
+_KERNELS = ("norms", "together", "fuse", "rematerialise", "layouts", "in_place", "steps", "freeze")
 
 
 def improve_graph(trace: Trace, outputs: list[Any], names: Sequence[str]) -> dict[str, int]:

@@ -43,7 +43,17 @@ class Node:
 
 
 # whose outputs may lie in the memory of any operand, not of the first one of their kind only
-ELEMENTWISE = ("ewise", "ewise_sums", "add", "sub", "mul", "div", "adamw_step", "sgd_step")
+ELEMENTWISE = (
+    "ewise",
+    "ewise_sums",
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "adamw_step",
+    "adamw_steps",
+    "sgd_step",
+)
 STRIDED_IN, INPLACE, ALLOCS_OUTPUT, PREFERRED, _, SCALAR_IN, STRIDED_OUT = (
     1 << i for i in range(7)
 )

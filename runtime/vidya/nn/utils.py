@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ..construct import tensor
 from ..engine.autograd import no_grad
 from ..errors import TrainingError
+from ..ops.magnitude import vector_norm
 from ..ops.parts import stack
 from ..ops.rules import accumulation
 from ..tensor import Tensor
@@ -57,8 +58,10 @@ def _norm(grads: list[Tensor], p: float) -> Tensor:
     if p == math.inf:
         parts = [grad.abs().amax() for grad in wide]
     elif p == 2.0:
-        parts = [(grad * grad).sum() for grad in wide]
+        parts = [vector_norm(grad) for grad in wide]
     else:
         parts = [(grad.abs() ** p).sum() for grad in wide]
     stacked = stack([part.to(device=home) for part in parts])
+    if p == 2.0:
+        return vector_norm(stacked)
     return stacked.amax() if p == math.inf else stacked.sum() ** (1.0 / p)
