@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from .elementwise import (
@@ -141,7 +142,13 @@ def _soft_cross_entropy(input, target, weight, reduction, label_smoothing) -> Te
     if reduction == "none":
         return values
     total = values.sum()
-    return total if reduction == "sum" else total / max(values.numel(), 1)
+    return (
+        total
+        if reduction == "sum"
+        else total / values.numel()
+        if values.numel()
+        else total * math.nan
+    )
 
 
 def finish(nll, shares, reduction, like) -> Tensor:
@@ -205,7 +212,7 @@ def kl_div(
         safe = where(target == 0, 1.0, target)  # 0 log 0 counts as 0; a negative one gives NaN
         values = target * (safe.log() - input)
     if reduction == "batchmean":
-        return values.sum() / values.shape[0]
+        return values.sum() / values.shape[0] if values.ndim else values
     return reduced("kl_div", values, reduction)
 
 

@@ -100,13 +100,19 @@ def convolution_input(
     return pad_constant(out, tuple(-p for size in reversed(padding) for p in (size, size)), 0)
 
 
+def _first_windows(y: Tensor, g: Tensor) -> Tensor:
+    """As many windows of y as g has: x may have room for more, as with an output_padding."""
+    return y[(..., *(slice(0, s) for s in g.shape[2:]))]
+
+
 @convolution_input.pullback(saves="g weight")
 def _(ctx, g, weight, sizes, stride, padding, dilation, groups):
     places = (stride, padding, dilation, groups)
 
     def back(gg):
-        dg = convolution(gg, conj_of(weight), None, *places) if ctx.needs[0] else None
-        kernel = tuple(weight.shape[2:])
+        kernel, dg = tuple(weight.shape[2:]), None
+        if ctx.needs[0]:
+            dg = _first_windows(convolution(gg, conj_of(weight), None, *places), g)
         return dg, convolution_weight(conj_of(g), gg, kernel, *places) if ctx.needs[1] else None
 
     return back
@@ -142,7 +148,9 @@ def _(ctx, g, x, kernel, stride, padding, dilation, groups):
     places = (stride, padding, dilation, groups)
 
     def back(gw):
-        dg = convolution(conj_of(x), gw, None, *places) if ctx.needs[0] else None
+        dg = None
+        if ctx.needs[0]:
+            dg = _first_windows(convolution(conj_of(x), gw, None, *places), g)
         sizes = tuple(x.shape[2:])
         return dg, convolution_input(conj_of(g), gw, sizes, *places) if ctx.needs[1] else None
 

@@ -12,14 +12,35 @@ from .elementwise import (
     where,
 )
 from .rules import Dim, wrap_dim
+from .shape import broadcast_tensors
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
 
-def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """(input - target)^2. Shapes broadcast."""
-    return squared_error(input, target, reduction)
+def mse_loss(
+    input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None
+) -> Tensor:
+    """(input - target)^2. Shapes broadcast.
+
+    weight: of input's shape, a factor for each; "mean" divides by the sum of them.
+    """
+    if weight is None:
+        return squared_error(input, target, reduction)
+    return _weighted("mse_loss", (input - target).square(), input, weight, reduction)
+
+
+def _weighted(name: str, values: Tensor, input: Tensor, weight: Tensor | None, how: str) -> Tensor:
+    """The values reduced; with weights, the weighted ones."""
+    if weight is None:
+        return reduced(name, values, how)
+    if weight.shape != input.shape:
+        raise ValueError(
+            f"{name}: weight {tuple(weight.shape)} must have the shape of input "
+            f"{tuple(input.shape)}"
+        )
+    values = values * weight
+    return values.sum() / weight.sum() if how == "mean" else reduced(name, values, how)
 
 
 @op("squared_error", fusable=False)
@@ -45,9 +66,11 @@ def squared_error_backward(g: Tensor, input: Tensor, target: Tensor, reduction="
     return away * (g * scale)
 
 
-def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """|input - target|. Shapes broadcast."""
-    return reduced("l1_loss", (input - target).abs(), reduction)
+def l1_loss(
+    input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None
+) -> Tensor:
+    """|input - target|. Shapes broadcast. weight: see mse_loss."""
+    return _weighted("l1_loss", (input - target).abs(), input, weight, reduction)
 
 
 def smooth_l1_loss(
@@ -65,14 +88,20 @@ def smooth_l1_loss(
 
 
 def huber_loss(
-    input: Tensor, target: Tensor, *, reduction: str = "mean", delta: float = 1.0
-) -> Tensor:
-    """d^2 / 2 where d = |input - target| is at most delta, else delta (d - delta / 2)."""
+    input: Tensor, target: Tensor, *, reduction: str = "mean", delta: float = 1.0,
+    weight: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """d^2 / 2 where d = |input - target| is at most delta, else delta (d - delta / 2).
+
+    weight: of input's shape, a factor for each; "mean" divides by their number all the same.
+    """
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
     d = (input - target).abs()
     values = where(d <= delta, 0.5 * d * d, delta * (d - 0.5 * delta))
-    return reduced("huber_loss", values, reduction)
+    if weight is None or reduction != "mean":
+        return _weighted("huber_loss", values, input, weight, reduction)
+    return _weighted("huber_loss", values, input, weight, "none").mean()
 
 
 def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
@@ -154,6 +183,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: Dim = 1, eps=1e-8) -> Tensor:
     """sum(x1 x2) / (max(|x1|, eps) max(|x2|, eps)) along `dim`. Shapes broadcast."""
     rank = max(x1.ndim, x2.ndim)
     axis = wrap_dim("cosine_similarity", dim, rank) - rank
+    x1, x2 = broadcast_tensors(x1, x2)
     dots = (x1 * x2).sum(axis)
     return dots / (maximum(_norm(x1, 2, axis), eps) * maximum(_norm(x2, 2, axis), eps))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from .. import dtypes
 from .diagonal import diagonal
 from .layout import permute, reshape
 from .linalg import matmul
@@ -27,6 +28,8 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
         equation, operands = _from_lists((equation, *operands))
     elif len(operands) == 1 and isinstance(operands[0], (tuple, list)):
         operands = tuple(operands[0])
+    if all(x.dtype is dtypes.bool_ for x in operands):  # whether any product is True
+        return einsum(equation, *(x.long() for x in operands)) != 0
     terms, result = _parse(equation, operands)
     named = [_distinct(x, term) for x, term in zip(operands, terms, strict=True)]
     left, labels = _reduced(*named[0], {*result, *(c for _, t in named[1:] for c in t)})
@@ -114,7 +117,7 @@ def _distinct(x: Tensor, labels: _Labels) -> tuple[Tensor, _Labels]:
 def _reduced(x: Tensor, labels: _Labels, needed: set) -> tuple[Tensor, _Labels]:
     """Summed over the labels that nothing else needs."""
     dims = tuple(i for i, c in enumerate(labels) if c not in needed)
-    return (x.sum(dims) if dims else x), [c for c in labels if c in needed]
+    return (x.sum(dims, dtype=x.dtype) if dims else x), [c for c in labels if c in needed]
 
 
 def _pair(a: Tensor, la: _Labels, b: Tensor, lb: _Labels, later: set) -> tuple[Tensor, _Labels]:
@@ -126,11 +129,11 @@ def _pair(a: Tensor, la: _Labels, b: Tensor, lb: _Labels, later: set) -> tuple[T
         if m != n and m == 1:  # a size of 1 broadcasts: that tensor does without the dim
             a, la = a.squeeze(la.index(c)), [k for k in la if k != c]
             if c not in later:
-                b, lb = b.sum(lb.index(c)), [k for k in lb if k != c]
+                b, lb = b.sum(lb.index(c), dtype=b.dtype), [k for k in lb if k != c]
         elif m != n:
             b, lb = b.squeeze(lb.index(c)), [k for k in lb if k != c]
             if c not in later:
-                a, la = a.sum(la.index(c)), [k for k in la if k != c]
+                a, la = a.sum(la.index(c), dtype=a.dtype), [k for k in la if k != c]
     batch = [c for c in la if c in lb and c in later]
     summed = [c for c in la if c in lb and c not in later]
     own_a, own_b = [c for c in la if c not in lb], [c for c in lb if c not in la]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from ..dtypes import bool_, int32, int64
@@ -160,7 +161,7 @@ def embedding_backward(g: Tensor, index: Tensor, num_embeddings) -> Tensor:
     trace = tracing.current()
     width = g.shape[-1]
     zeros = kernel("fill", [cast_to(trace.constant(0), g.dtype)], (num_embeddings, width), g.dtype)
-    return index_add(zeros, 0, index.reshape((-1,)), g.reshape((-1, width)))
+    return index_add(zeros, 0, index.reshape((-1,)), g.reshape((math.prod(index.shape), width)))
 
 
 @embedding_backward.pullback(saves="index")

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from .. import _core, dtypes
-from .create import arange
+from .create import arange, count_like
 from .layout import reshape
 from .parts import split
 from .rules import accumulation
@@ -154,7 +154,7 @@ def cov(
     fweights: Tensor | None = None,
     aweights: Tensor | None = None,
 ) -> Tensor:
-    """The covariances of the variables in the rows of input [V, N] (or one, [N]). [V, V]
+    """The covariances of the variables in the rows of input [V, N], [V, V]; [] of one row or [N].
 
     fweights: how often each column counts (integers); aweights: its weight.
     """
@@ -163,8 +163,7 @@ def cov(
     x = input if input.ndim == 2 else reshape(input, (1, -1))
     x = x if x.dtype.category >= dtypes.FLOAT else x.to(dtypes.get_default_dtype())
     n = x.shape[1]
-    weights = x.real * 0 + 1 if x.dtype.is_complex else x * 0 + 1
-    weights = weights[0] if x.shape[0] else weights.sum(0)
+    weights = count_like(x, n, 1, 0, x.dtype.to_real())
     for given in (fweights, aweights):
         if given is not None:
             if given.shape != (n,):
@@ -177,7 +176,7 @@ def cov(
         norm = total - correction * (weights * aweights).sum() / total
     centered = x - (x * weights).sum(1, True) / total
     out = (centered * weights) @ centered.conj().mT / norm.clamp(0)
-    return out if input.ndim == 2 else reshape(out, ())
+    return out if x.shape[0] != 1 else reshape(out, ())
 
 
 def corrcoef(input: Tensor) -> Tensor:

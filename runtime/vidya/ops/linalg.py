@@ -65,6 +65,11 @@ def _numel(shape) -> int:
     return n
 
 
+def rows_of(x: Tensor) -> Tensor:
+    """[..., C] as [N, C], also where C is 0."""
+    return x.reshape((_numel(x.shape[:-1]), x.shape[-1]))
+
+
 @matmul.pullback
 def _(ctx, a, b):
     def back(g):
@@ -80,7 +85,7 @@ def _(ctx, a, b):
             ga = ga.sum_to((1, *a.shape)).squeeze(0) if rows else ga
         if ctx.needs[1]:
             if b2.ndim == 2 and a2.ndim > 2:  # sum over the leading dims inside the product
-                gb = conj_of(a2).reshape((-1, a2.shape[-1])).mT @ g2.reshape((-1, g2.shape[-1]))
+                gb = rows_of(conj_of(a2)).mT @ rows_of(g2)
             else:
                 gb = conj_of(a2).mT @ g2
             gb = gb.sum_to((*b.shape, 1)).squeeze(-1) if columns else gb
@@ -109,8 +114,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def _(ctx, x, weight, bias):
     def back(g):
         gx = g @ conj_of(weight) if ctx.needs[0] else None
-        flat = g.reshape((-1, g.shape[-1]))
-        gw = flat.mT @ conj_of(x).reshape((-1, x.shape[-1])) if ctx.needs[1] else None
+        flat = rows_of(g)
+        gw = flat.mT @ rows_of(conj_of(x)) if ctx.needs[1] else None
         return gx, gw, flat.sum(0) if ctx.needs[2] else None
 
     return back

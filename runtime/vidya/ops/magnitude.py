@@ -88,13 +88,19 @@ def vector_norm(
     return _vector_norm(x, float(ord), dims, keepdim)
 
 
+def _largest(sizes: Tensor, dim: int) -> Tensor:
+    """The largest of what is not negative along dim, which stays; 0 of nothing."""
+    return amax(sizes, dim, True) if sizes.shape[dim] else sizes.sum(dim, True)
+
+
 def matrix_norm(
     x: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
     """The norm of matrices in the two dims `dim`.
 
     "fro": of all elements as a vector; inf, -inf: the largest, smallest sum of a row; 1, -1: of a
-    column; 2, -2, "nuc": the largest, smallest singular value, the sum of all.
+    column; 2, -2, "nuc": the largest, smallest singular value, the sum of all. The largest of
+    none is 0.
     """
     if dtype is not None:
         x = x.to(as_dtype(dtype))
@@ -108,10 +114,13 @@ def matrix_norm(
     if ord in (1, -1, math.inf, -math.inf):
         added, kept = (row, column) if ord in (1, -1) else (column, row)
         sums = _vector_norm(x, 1.0, added, True)
-        out = amax(sums, kept, True) if ord > 0 else amin(sums, kept, True)
+        out = _largest(sums, kept) if ord > 0 else amin(sums, kept, True)
     elif ord in (2, -2, "nuc"):
         values = svdvals(x.movedim((row, column), (-2, -1)))
-        out = values.sum(-1) if ord == "nuc" else values.amax(-1) if ord > 0 else values.amin(-1)
+        if ord == "nuc":
+            out = values.sum(-1)
+        else:
+            out = (_largest(values, -1) if ord > 0 else amin(values, -1, True)).squeeze(-1)
         for d in sorted((row, column)):
             out = out.unsqueeze(d)
     else:

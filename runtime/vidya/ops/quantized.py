@@ -8,7 +8,7 @@ from .. import dtypes
 from ..schema import op
 from .bits import bitwise_and, bitwise_right_shift
 from .layout import cat
-from .linalg import linear
+from .linalg import linear, rows_of
 from .parts import narrow
 from .rules import accumulation, cast_to
 
@@ -109,7 +109,7 @@ def _(ctx, x, weight, scale, zero, bias, bits, group):
         if ctx.needs[0]:
             full = dequantize(weight, scale, zero, bits, group)
             gx = cast_to(cast_to(g, full.dtype) @ full, g.dtype)
-        gb = g.reshape((-1, g.shape[-1])).sum(0) if ctx.needs[4] else None
+        gb = rows_of(g).sum(0) if ctx.needs[4] else None
         return gx, None, None, None, gb
 
     return back

@@ -69,7 +69,7 @@ def cov(x, correction=1):
 case(
     "cov",
     cov,
-    lambda t: [S(t(3, 7)), S(t(3, 7), correction=0), S(t(7))],
+    lambda t: [S(t(3, 7)), S(t(3, 7), correction=0), S(t(7)), S(t(1, 7))],
     scale=8,
     skip_dtypes=("float16", "bfloat16"),
     types="fc",

@@ -133,6 +133,8 @@ def _transposed(n):
         yield S(t(2, 3, *size), t(3, 2, *k), t(2))
         yield S(t(1, 2, *size), t(2, 2, *k), None, stride=2, padding=1, output_padding=1)
         yield S(t(1, 4, *size), t(4, 1, *k), t(2), groups=2)
+        # room for windows that x does not have
+        yield S(t(1, 2, *size), t(2, 1, *k), None, dilation=3, output_padding=2, stride=2)
 
     return samples
 

@@ -70,3 +70,10 @@ case(
 case(
     "bmm", np.matmul, fn=".bmm", samples=lambda t: [S(t(2, 3, 5), t(2, 5, 4))], types="fci", scale=2
 )
+case(
+    "einsum_bool",
+    np.einsum,
+    lambda t: [S("i,jk->j", t(2), t(2, 3)), S("ij,jk->ik", t(2, 3), t(3, 2)), S("ij->i", t(0, 2))],
+    fn="einsum",
+    types="b",
+)

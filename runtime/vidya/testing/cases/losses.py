@@ -103,6 +103,43 @@ case(
 )
 
 
+def _weighted(t):
+    for reduction in ("mean", "sum", "none"):
+        yield S(t(3, 4), t(3, 4), weight=t.positive(3, 4), reduction=reduction)
+
+
+def weighted(values, mean_of_weights=True):
+    """The oracle of a loss with a factor for each element."""
+
+    def oracle(x, y, weight, reduction):
+        each = values(x, y) * weight
+        if reduction == "mean" and mean_of_weights:
+            return np.asarray(each.sum() / weight.sum())
+        return reduced(each, reduction)
+
+    return oracle
+
+
+def _wrong_weight(t):
+    yield Wrong(S(t(3, 4), t(3, 4), weight=t(4)), ValueError, "weight .*shape")
+
+
+case(
+    "mse_loss_weight",
+    weighted(lambda x, y: (x - y) ** 2),
+    _weighted,
+    fn=F + "mse_loss",
+    wrong=_wrong_weight,
+)
+case(
+    "l1_loss_weight",
+    weighted(lambda x, y: np.abs(x - y)),
+    _weighted,
+    fn=F + "l1_loss",
+    wrong=_wrong_weight,
+)
+
+
 def smooth_l1(x, y, reduction="mean", beta=1.0):
     d = np.abs(x - y)
     return reduced(np.where(d < beta, d * d / (2 * beta), d - beta / 2), reduction)
@@ -115,6 +152,13 @@ def huber(x, y, reduction="mean", delta=1.0):
 
 case(F + "smooth_l1_loss", smooth_l1, _pairs({"beta": 0.5}), scale=2)
 case(F + "huber_loss", huber, _pairs({"delta": 0.5}), scale=2)
+case(
+    "huber_loss_weight",
+    weighted(lambda x, y: huber(x, y, "none"), mean_of_weights=False),
+    _weighted,
+    fn=F + "huber_loss",
+    scale=2,
+)
 
 
 def _chances(t):
@@ -183,6 +227,7 @@ case(
 
 
 def cosine(x, y, dim=1, eps=1e-8):
+    x, y = np.broadcast_arrays(x, y)
     top = np.maximum(_norm(x, dim), eps) * np.maximum(_norm(y, dim), eps)
     return np.sum(x * y, axis=dim) / np.squeeze(top, dim)
 
@@ -193,6 +238,7 @@ case(
     lambda t: [
         S(t.nonzero(3, 4), t.nonzero(3, 4)),
         S(t.nonzero(2, 3, 2), t.nonzero(2, 3, 2), dim=-1),
+        S(t.nonzero(2, 3), t.nonzero(3), dim=0),
     ],
     scale=2,
 )

@@ -1,0 +1,1 @@
+"""Random calls give what PyTorch gives: values, dtypes, shapes and gradients."""
