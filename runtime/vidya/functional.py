@@ -66,6 +66,7 @@ from .ops.gated import geglu, glu, relu_squared, swiglu
 from .ops.grid import affine_grid, grid_sample
 from .ops.linalg import linear
 from .ops.linear_cross_entropy import linear_cross_entropy
+from .ops.margins import multilabel_margin_loss, multilabel_soft_margin_loss
 from .ops.pad import pad
 from .ops.pairs import bilinear, channel_shuffle, pdist
 from .ops.pool import (
@@ -100,6 +101,7 @@ from .ops.rules import accumulation
 from .ops.smooth import logsigmoid, mish, softmin, softsign, tanhshrink
 from .ops.softmax import log_softmax, softmax
 from .ops.unary import tanh
+from .ops.unpool import max_unpool1d, max_unpool2d, max_unpool3d
 from .stochastic import (
     alpha_dropout,
     dropout,
@@ -125,8 +127,9 @@ __all__ = [
     "huber_loss", "instance_norm", "interpolate", "kl_div", "l1_loss", "layer_norm", "leaky_relu",
     "leaky_relu_", "linear", "linear_cross_entropy", "local_response_norm", "log_softmax",
     "logsigmoid", "lp_pool1d", "lp_pool2d", "lp_pool3d", "margin_ranking_loss", "max_pool1d",
-    "max_pool2d", "max_pool3d", "mish", "mse_loss", "multi_margin_loss", "nll_loss", "normalize",
-    "one_hot", "pad", "pairwise_distance", "pdist", "pixel_shuffle", "pixel_unshuffle",
+    "max_pool2d", "max_pool3d", "max_unpool1d", "max_unpool2d", "max_unpool3d", "mish", "mse_loss",
+    "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss",
+    "normalize", "one_hot", "pad", "pairwise_distance", "pdist", "pixel_shuffle", "pixel_unshuffle",
     "poisson_nll_loss", "prelu", "relu", "relu6", "relu_", "relu_squared", "rms_norm", "rope",
     "rrelu", "rrelu_", "scaled_dot_product_attention", "selu", "selu_", "sigmoid", "silu",
     "smooth_l1_loss", "soft_margin_loss", "softmax", "softmin", "softplus", "softshrink",

@@ -1,24 +1,28 @@
-"""Recurrent layers: RNN, LSTM, GRU, and one step of each."""
+"""Recurrent layers: RNN, LSTM, GRU, over padded or packed sequences."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .. import functional as F
 from ..construct import empty
 from ..ops import recurrent as _step
+from ..ops.layout import cat
 from ..ops.linalg import linear
-from ..ops.parts import stack, unbind
+from ..ops.parts import split, stack, unbind
 from ..tensor import Tensor
 from . import init
 from .module import Module
 from .parameter import Parameter
+from .utils.rnn import PackedSequence
 
 
 class _Recurrent(Module):
     """What the three layers share: their parameters and how they go over a sequence.
 
-    input: [T, N, C], with batch_first [N, T, C], or [T, C] without a batch. Gives (output, state):
+    input: [T, N, C], with batch_first [N, T, C], [T, C] without a batch, or a PackedSequence of
+    sequences of several lengths, whose output is packed alike. Gives (output, state):
     output [T, N, D H] the last layer's states, D = 2 if bidirectional, else 1; state [L D, N, H]
     the last state of every layer and direction. Parameters of layer k are weight_ih_lk [G H, C],
     weight_hh_lk [G H, H], bias_ih_lk and bias_hh_lk [G H], "_reverse" added for the way back,
@@ -88,7 +92,9 @@ class _Recurrent(Module):
 
     # ---- forward ----
 
-    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
+        if isinstance(input, PackedSequence):
+            return self._packed(input, hx)
         name = type(self).__name__
         alone = input.ndim == 2
         if input.ndim not in (2, 3) or input.shape[-1] != self.input_size:
@@ -97,39 +103,62 @@ class _Recurrent(Module):
                 f"{tuple(input.shape)}"
             )
         x = input.unsqueeze(1) if alone else input.transpose(0, 1) if self.batch_first else input
-        ways = len(self._ways())
-        given = self._given(hx, x, alone)
-        last = []
-        for layer in range(self.num_layers):
-            found = []
-            for d, way in enumerate(self._ways()):
-                suffix = f"_l{layer}{way}"
-                state = tuple(s[layer * ways + d] for s in given)
-                out, state = self._over(x, state, suffix, backwards=d == 1)
-                found.append(out)
-                last.append(state)
-            x = found[0] if ways == 1 else _joined(found)
-            if self.dropout and layer < self.num_layers - 1:
-                x = F.dropout(x, self.dropout, self.training)
-        states = tuple(stack(list(parts)) for parts in zip(*last, strict=True))
+        x, states = self._layers(x, self._given(hx, x, x.shape[1], alone), self._over)
         if alone:
             x, states = x.squeeze(1), tuple(s.squeeze(1) for s in states)
         elif self.batch_first:
             x = x.transpose(0, 1)
         return x, states if len(states) > 1 else states[0]
 
-    def _given(self, hx: Any, x: Tensor, alone: bool) -> tuple[Tensor, ...]:
+    def _packed(self, packed: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
+        """forward over steps of falling batch sizes; states are in the sequences' own order."""
+        sizes: list[int] = packed.batch_sizes.tolist()
+        if packed.data.ndim != 2 or packed.data.shape[1] != self.input_size:
+            raise ValueError(
+                f"{type(self).__name__}: takes packed data [..., {self.input_size}], got "
+                f"{tuple(packed.data.shape)}"
+            )
+        given = self._given(hx, packed.data, sizes[0], False)
+        if hx is not None and packed.sorted_indices is not None:
+            given = tuple(s.index_select(1, packed.sorted_indices) for s in given)
+
+        def over(x: Tensor, state: Any, suffix: str, backwards: bool) -> tuple[Tensor, Any]:
+            return self._over_packed(x, state, suffix, backwards, sizes)
+
+        data, states = self._layers(packed.data, given, over)
+        if packed.unsorted_indices is not None:
+            states = tuple(s.index_select(1, packed.unsorted_indices) for s in states)
+        return packed._replace(data=data), states if len(states) > 1 else states[0]
+
+    def _layers(
+        self, x: Tensor, given: tuple[Tensor, ...], over: Callable[..., tuple[Tensor, Any]]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """All layers; `over` takes one of them over the sequence in one direction."""
+        ways, last = len(self._ways()), []
+        for layer in range(self.num_layers):
+            found = []
+            for d, way in enumerate(self._ways()):
+                state = tuple(s[layer * ways + d] for s in given)
+                out, state = over(x, state, f"_l{layer}{way}", backwards=d == 1)
+                found.append(out)
+                last.append(state)
+            x = found[0] if ways == 1 else cat(found, -1)
+            if self.dropout and layer < self.num_layers - 1:
+                x = F.dropout(x, self.dropout, self.training)
+        return x, tuple(stack(list(parts)) for parts in zip(*last, strict=True))
+
+    def _given(self, hx: Any, x: Tensor, batch: int, alone: bool) -> tuple[Tensor, ...]:
         """The states to begin with, [L D, N, H] each."""
         sizes = self._state_sizes()
         rows = self.num_layers * len(self._ways())
         if hx is None:
-            return tuple(x.new_zeros(rows, x.shape[1], size) for size in sizes)
+            return tuple(x.new_zeros(rows, batch, size) for size in sizes)
         states = tuple(hx) if len(sizes) > 1 else (hx,)
         states = tuple(s.unsqueeze(1) if alone else s for s in states)
         for s, size in zip(states, sizes, strict=True):
-            if s.shape != (rows, x.shape[1], size):
+            if s.shape != (rows, batch, size):
                 raise ValueError(
-                    f"{type(self).__name__}: the state must be {(rows, x.shape[1], size)}, got "
+                    f"{type(self).__name__}: the state must be {(rows, batch, size)}, got "
                     f"{tuple(s.shape)}"
                 )
         return states
@@ -145,6 +174,28 @@ class _Recurrent(Module):
             return x.new_zeros(0, x.shape[1], state[0].shape[-1]), state
         return stack(outs[::-1] if backwards else outs), state
 
+    def _over_packed(
+        self, x: Tensor, state: Any, suffix: str, backwards: bool, sizes: list[int]
+    ) -> tuple[Tensor, Any]:
+        """_over for packed steps: forwards sequences end one by one, backwards they begin so."""
+        parts = split(
+            linear(x, getattr(self, f"weight_ih{suffix}"), self._bias("ih", suffix)), sizes
+        )
+        first, ended, outs = state, [], []
+        state = tuple(s[: sizes[-1]] for s in first) if backwards else first
+        for t in range(len(sizes))[:: -1 if backwards else 1]:
+            n, now = sizes[t], state[0].shape[0]
+            if n > now:
+                state = tuple(cat([s, f[now:n]], 0) for s, f in zip(state, first, strict=True))
+            elif n < now:
+                ended.append(tuple(s[n:] for s in state))
+                state = tuple(s[:n] for s in state)
+            out, state = self._after(parts[t], state, suffix)
+            outs.append(out)
+        if ended:
+            state = tuple(cat(list(rows), 0) for rows in zip(state, *reversed(ended), strict=True))
+        return cat(outs[::-1] if backwards else outs, 0), state
+
     def _bias(self, which: str, suffix: str) -> Tensor | None:
         return getattr(self, f"bias_{which}{suffix}") if self.bias else None
 
@@ -158,12 +209,6 @@ class _Recurrent(Module):
             value = getattr(self, name, default)
             shown += f", {name}={value}" if value != default else ""
         return shown
-
-
-def _joined(parts: list[Tensor]) -> Tensor:
-    from ..ops.layout import cat
-
-    return cat(parts, -1)
 
 
 class RNN(_Recurrent):
@@ -212,72 +257,3 @@ class GRU(_Recurrent):
         weight, bias = getattr(self, f"weight_hh{suffix}"), self._bias("hh", suffix)
         h = _step.gru_step(parts, state[0], weight, bias)
         return h, (h,)
-
-
-class _Cell(Module):
-    """One step. input: [N, C] or [C]; the state before, zeros if not given: [N, H] or [H]."""
-
-    gates: ClassVar[int]
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        place, rows = {"device": device, "dtype": dtype}, self.gates * hidden_size
-        self.weight_ih = Parameter(empty(rows, input_size, **place))
-        self.weight_hh = Parameter(empty(rows, hidden_size, **place))
-        for name in ("bias_ih", "bias_hh"):
-            self.register_parameter(name, Parameter(empty(rows, **place)) if bias else None)
-        bound = hidden_size**-0.5 if hidden_size else 0.0
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
-
-    def _zeros(self, input: Tensor) -> Tensor:
-        return input.new_zeros(*input.shape[:-1], self.hidden_size)
-
-    def _weights(self) -> tuple:
-        return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
-
-    def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
-
-
-class RNNCell(_Cell):
-    """One step of RNN: gives the new state."""
-
-    gates = 1
-
-    def __init__(self, *args: Any, nonlinearity: str = "tanh", **kwargs: Any) -> None:
-        if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f'RNNCell: nonlinearity is "tanh" or "relu", not {nonlinearity!r}')
-        super().__init__(*args, **kwargs)
-        self.nonlinearity = nonlinearity
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        step = _step.rnn_tanh_cell if self.nonlinearity == "tanh" else _step.rnn_relu_cell
-        return step(input, self._zeros(input) if hx is None else hx, *self._weights())
-
-
-class LSTMCell(_Cell):
-    """One step of LSTM: gives (h, c), from hx = (h, c)."""
-
-    gates = 4
-
-    def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Tensor]:
-        hx = (self._zeros(input),) * 2 if hx is None else hx
-        return _step.lstm_cell(input, hx, *self._weights())
-
-
-class GRUCell(_Cell):
-    """One step of GRU: gives the new state."""
-
-    gates = 3
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return _step.gru_cell(input, self._zeros(input) if hx is None else hx, *self._weights())

@@ -21,6 +21,7 @@ from . import (  # noqa: F401
     linalg,
     loss,
     losses,
+    margins,
     nn,
     normalize,
     pointwise,
@@ -35,6 +36,7 @@ from . import (  # noqa: F401
     special,
     statistics,
     unary,
+    unpool,
 )
 
 __all__ = ["CASES", "Case"]

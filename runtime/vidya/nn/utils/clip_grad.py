@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from ..construct import tensor
-from ..engine.autograd import no_grad
-from ..errors import TrainingError
-from ..ops.magnitude import vector_norm
-from ..ops.parts import stack
-from ..ops.rules import accumulation
-from ..tensor import Tensor
+from ...construct import tensor
+from ...engine.autograd import no_grad
+from ...errors import TrainingError
+from ...ops.magnitude import vector_norm
+from ...ops.parts import stack
+from ...ops.rules import accumulation
+from ...tensor import Tensor
 
 
 def clip_grad_norm_(
