@@ -108,6 +108,7 @@ from .ops.activation import relu, sigmoid, silu  # noqa: E402
 from .ops.arrange import *  # noqa: E402, F403
 from .ops.bessel import i0  # noqa: E402
 from .ops.bits import *  # noqa: E402, F403
+from .ops.cdist import cdist  # noqa: E402
 from .ops.compare import *  # noqa: E402, F403
 from .ops.complex import *  # noqa: E402, F403
 from .ops.create import arange, eye, linspace, logspace  # noqa: E402

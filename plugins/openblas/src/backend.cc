@@ -56,6 +56,7 @@ Device::Device(int threads)
   add_embedding_backward(table);
   add_pad(table);
   add_search(table);
+  add_cdist(table);
 }
 
 namespace {

@@ -180,6 +180,7 @@ void add_fft(sdk::Table<Make>&);
 void add_embedding_backward(sdk::Table<Make>&);
 void add_pad(sdk::Table<Make>&);
 void add_search(sdk::Table<Make>&);
+void add_cdist(sdk::Table<Make>&);
 
 }  // namespace vob
 

@@ -210,6 +210,9 @@ struct Simd {
                        const float* b, int64_t ldb, int64_t m, int64_t n, int64_t k);
   void (*small_gemm64)(double* c, int64_t ldc, const double* a, int64_t sa0, int64_t sa1,
                        const double* b, int64_t ldb, int64_t m, int64_t n, int64_t k);
+  /* c[m, n], the distances of the m rows of a [m, k] from the n columns of b [k, n]. */
+  void (*distances32)(float* c, const float* a, const float* b, int64_t m, int64_t n, int64_t k);
+  void (*distances64)(double* c, const double* a, const double* b, int64_t m, int64_t n, int64_t k);
 
   void (*adamw32)(float* p, const float* g, float* m, float* v, const float* p0, const float* m0,
                   const float* v0, int64_t n, const AdamStep&);

@@ -11,6 +11,7 @@ from . import (  # noqa: F401
     bessel,
     bits,
     cache,
+    cdist,
     channels,
     classify,
     compare,

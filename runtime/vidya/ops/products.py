@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from .. import dtypes
 from .layout import cat, expand, permute, reshape
 from .linalg import matmul
-from .magnitude import vector_norm
 from .parts import select, stack
 from .rules import broadcast_shapes, wrap_dim
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 __all__ = [
-    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "cdist", "chain_matmul", "cross", "dot",
+    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "chain_matmul", "cross", "dot",
     "ger", "inner", "kron", "mm", "multi_dot", "mv", "outer", "tensordot", "vander", "vdot",
 ]  # fmt: skip
 
@@ -198,23 +197,6 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     out = chain_matmul(*parts)
     out = out.squeeze(0) if row else out
     return out.squeeze(-1) if column else out
-
-
-def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
-    """The p-norm distances of rows: [..., P, M] and [..., R, M] -> [..., P, R].
-
-    compute_mode is PyTorch's and has no effect: differences are always taken exactly.
-    """
-    if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
-        raise ValueError(
-            f"cdist: takes [..., P, M] and [..., R, M], not {tuple(x1.shape)} and {tuple(x2.shape)}"
-        )
-    if p < 0:
-        raise ValueError(f"cdist: p must not be negative, got {p}")
-    if x1.shape[-1] == 0:
-        lead = broadcast_shapes("cdist", x1.shape[:-2], x2.shape[:-2])
-        return x1.new_zeros(*lead, x1.shape[-2], x2.shape[-2])
-    return vector_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1)
 
 
 def cross(x: Tensor, other: Tensor, dim: int | None = None) -> Tensor:

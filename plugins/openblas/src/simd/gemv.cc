@@ -98,8 +98,25 @@ void axpy_rows(T* y, const T* a, int64_t stride, const T* x, int64_t xstride, in
   }
 }
 
+inline float root(float x) { return __builtin_sqrtf(x); }
+inline double root(double x) { return __builtin_sqrt(x); }
+
+struct Product {
+  template <class V, class T>
+  static V add(V sum, V b, T a) {
+    return sum + b * a;
+  }
+};
+struct SquaredDifference {
+  template <class V, class T>
+  static V add(V sum, V b, T a) {
+    const V away = b - a;
+    return sum + away * away;
+  }
+};
+
 /* R rows by V vectors of C in registers; the last vector of a row may be partial. */
-template <class T, int R, int V>
+template <class Op, class T, int R, int V>
 inline void tile(T* c, int64_t ldc, const T* a, int64_t sa0, int64_t sa1, const T* b, int64_t ldb,
                  int64_t k) {
   constexpr int64_t L = kLanes<T>;
@@ -108,36 +125,48 @@ inline void tile(T* c, int64_t ldc, const T* a, int64_t sa0, int64_t sa1, const 
     Vec<T> bv[V];
     for (int v = 0; v < V; ++v) bv[v] = load(b + p * ldb + v * L);
     for (int r = 0; r < R; ++r)
-      for (int v = 0; v < V; ++v) acc[r][v] += bv[v] * a[r * sa0 + p * sa1];
+      for (int v = 0; v < V; ++v) acc[r][v] = Op::add(acc[r][v], bv[v], a[r * sa0 + p * sa1]);
   }
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < V; ++v) store(c + r * ldc + v * L, acc[r][v]);
 }
-template <class T, int R>
+template <class Op, class T, int R>
 inline void tail(T* c, int64_t ldc, const T* a, int64_t sa0, int64_t sa1, const T* b, int64_t ldb,
                  int64_t n, int64_t k) {
   Vec<T> acc[R] = {};
   for (int64_t p = 0; p < k; ++p) {
     const Vec<T> bv = load_tail(b + p * ldb, n, T(0));
-    for (int r = 0; r < R; ++r) acc[r] += bv * a[r * sa0 + p * sa1];
+    for (int r = 0; r < R; ++r) acc[r] = Op::add(acc[r], bv, a[r * sa0 + p * sa1]);
   }
   for (int r = 0; r < R; ++r) store_tail(c + r * ldc, n, acc[r]);
 }
-template <class T, int R>
+template <class Op, class T, int R>
 inline void strip(T* c, int64_t ldc, const T* a, int64_t sa0, int64_t sa1, const T* b, int64_t ldb,
                   int64_t n, int64_t k) {
   constexpr int64_t L = kLanes<T>;
   int64_t j = 0;
-  for (; j + 2 * L <= n; j += 2 * L) tile<T, R, 2>(c + j, ldc, a, sa0, sa1, b + j, ldb, k);
-  for (; j + L <= n; j += L) tile<T, R, 1>(c + j, ldc, a, sa0, sa1, b + j, ldb, k);
-  if (j < n) tail<T, R>(c + j, ldc, a, sa0, sa1, b + j, ldb, n - j, k);
+  for (; j + 2 * L <= n; j += 2 * L) tile<Op, T, R, 2>(c + j, ldc, a, sa0, sa1, b + j, ldb, k);
+  for (; j + L <= n; j += L) tile<Op, T, R, 1>(c + j, ldc, a, sa0, sa1, b + j, ldb, k);
+  if (j < n) tail<Op, T, R>(c + j, ldc, a, sa0, sa1, b + j, ldb, n - j, k);
 }
+template <class Op, class T>
+void by_strips(T* c, int64_t ldc, const T* a, int64_t sa0, int64_t sa1, const T* b, int64_t ldb,
+               int64_t m, int64_t n, int64_t k) {
+  int64_t i = 0;
+  for (; i + 4 <= m; i += 4) strip<Op, T, 4>(c + i * ldc, ldc, a + i * sa0, sa0, sa1, b, ldb, n, k);
+  for (; i < m; ++i) strip<Op, T, 1>(c + i * ldc, ldc, a + i * sa0, sa0, sa1, b, ldb, n, k);
+}
+
 template <class T>
 void small_gemm(T* c, int64_t ldc, const T* a, int64_t sa0, int64_t sa1, const T* b, int64_t ldb,
                 int64_t m, int64_t n, int64_t k) {
-  int64_t i = 0;
-  for (; i + 4 <= m; i += 4) strip<T, 4>(c + i * ldc, ldc, a + i * sa0, sa0, sa1, b, ldb, n, k);
-  for (; i < m; ++i) strip<T, 1>(c + i * ldc, ldc, a + i * sa0, sa0, sa1, b, ldb, n, k);
+  by_strips<Product>(c, ldc, a, sa0, sa1, b, ldb, m, n, k);
+}
+
+template <class T>
+void distances(T* c, const T* a, const T* b, int64_t m, int64_t n, int64_t k) {
+  by_strips<SquaredDifference>(c, n, a, k, 1, b, n, m, n, k);
+  for (int64_t j = 0; j < m * n; ++j) c[j] = root(c[j]);
 }
 
 }  // namespace
@@ -147,6 +176,7 @@ void fill_gemv(Simd& s) {
   s.dot_rows_bf16 = dot_rows_bf16, s.dot_rows_f16 = dot_rows_f16;
   s.axpy_rows32 = axpy_rows<float>, s.axpy_rows64 = axpy_rows<double>;
   s.small_gemm32 = small_gemm<float>, s.small_gemm64 = small_gemm<double>;
+  s.distances32 = distances<float>, s.distances64 = distances<double>;
 }
 
 }  // namespace VOB_ISA

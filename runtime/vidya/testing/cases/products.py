@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..case import S, Wrong, case
@@ -118,13 +120,24 @@ case(
 
 
 def cdist(a, b, p=2.0):
+    if p == math.inf:
+        return np.max(np.abs(a[..., :, None, :] - b[..., None, :, :]), -1)
     return np.sum(np.abs(a[..., :, None, :] - b[..., None, :, :]) ** p, -1) ** (1 / p)
 
 
 case(
     "cdist",
     cdist,
-    lambda t: [S(t(3, 4), t(5, 4)), S(t(2, 3, 4), t(2, 2, 4), 1.0), S(t(3, 4), t(2, 4), 3.0)],
+    lambda t: [
+        S(t(3, 4), t(5, 4)),
+        S(t(7, 19), t(37, 19)),
+        S(t(2, 1, 3, 4), t(3, 2, 4)),
+        S(t(4, 0), t(2, 0)),
+        S(t(0, 3), t(2, 3)),
+        S(t(2, 3, 4), t(2, 2, 4), 1.0),
+        S(t(3, 4), t(2, 4), 3.0),
+        S(t(3, 4), t(2, 4), math.inf).forward_only(),
+    ],
     scale=8,
     skip_dtypes=["float16", "bfloat16"],
 )
