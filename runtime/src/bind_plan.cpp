@@ -27,7 +27,7 @@ Operand operand(py::handle h) {
   o.index = index < 0 ? -1 - index : index;
   o.offset = index < 0 ? 0 : t->offset + pair[2].cast<int64_t>();
   o.meta = meta_ref(t->meta);
-  o.flags = t->flags & (PARAM | VIEW_COPY | FROZEN);
+  o.flags = t->flags & (PARAM | VIEW_COPY | FROZEN | PACK);
   return o;
 }
 
@@ -236,12 +236,14 @@ void bind_plan(py::module_& m) {
   m.def("backend_plan", backend_plan);
   m.def(
       "frozen",
-      [](py::handle tensor) {
+      [](py::handle tensor, bool pack) {
         TensorObject* t = tensor_arg(tensor);
-        return steal(tensor_new(storage_ref(t->storage), meta_ref(t->meta), t->offset,
-                                (t->flags & (PARAM | VIEW_COPY)) | FROZEN));
+        const uint32_t flags = (t->flags & (PARAM | VIEW_COPY)) | FROZEN | (pack ? PACK : 0u);
+        return steal(tensor_new(storage_ref(t->storage), meta_ref(t->meta), t->offset, flags));
       },
-      "The same symbolic tensor, known never to change while the plan lives.");
+      py::arg("tensor"), py::arg("pack") = false,
+      "The same symbolic tensor, known never to change while the plan lives; `pack`: with memory "
+      "for a packed copy.");
   m.def("symbolic", symbolic);
   m.def("view", view);
 }

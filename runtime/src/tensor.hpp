@@ -65,6 +65,7 @@ enum TensorFlags : uint32_t {
   WEAK = 1u << 2,       // in a trace: a Python number, which yields to tensors in promotion
   VIEW_COPY = 1u << 3,  // came from a view op on a device that cannot alias
   FROZEN = 1u << 5,     // in a plan: never changes while the plan lives
+  PACK = 1u << 6,       // and the user gives memory for a packed copy
   KEEP = 1u << 4,       // outlives the scope it was made in: gradients, optimizer state
 };
 
@@ -107,7 +108,8 @@ inline void current_history(TensorObject* t) {
 // What a backend is told of a tensor's flags.
 inline uint32_t weight_flags(uint32_t flags) {
   return (flags & PARAM ? uint32_t{VD_TENSOR_PARAM} : 0u) |
-         (flags & FROZEN ? uint32_t{VD_TENSOR_FROZEN} : 0u);
+         (flags & FROZEN ? uint32_t{VD_TENSOR_FROZEN} : 0u) |
+         (flags & PACK ? uint32_t{VD_TENSOR_PACK} : 0u);
 }
 void fill_vd(const TensorObject* t, vd_tensor* out);
 std::string describe(const Meta* meta);  // "f32[2, 3]"

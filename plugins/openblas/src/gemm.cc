@@ -160,6 +160,7 @@ class Tiles {
 
 constexpr int64_t kSmall =
     32 * 32 * 32;                      // multiplications: below, packing costs more than it saves
+constexpr int64_t kFew = 8;            // rows that are not worth packing
 constexpr int64_t kSmallPanel = 4096;  // elements of B that a small product may repack
 
 }  // namespace
@@ -218,7 +219,7 @@ void gemm(Device& d, const GemmShape& s, T* c, const T* a, const Matrices& am, c
   }
 
   if constexpr (std::is_same_v<T, float>)
-    if (d.simd->gemm32 && m >= kTileRows && n >= kTileCols && k >= 16 &&
+    if (d.simd->gemm32 && m > kFew && n >= kTileCols && k >= 16 &&
         gemm_packed(d, *d.simd->gemm32, s, {c, bias}, a, am, b, bm))
       return;
 

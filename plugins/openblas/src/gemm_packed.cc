@@ -139,7 +139,8 @@ class Product {
       const int64_t k0 = w0 * kTerms, kk = std::min(cut_.depth * kTerms, s_.k - k0);
       t.words = up(kk, kTerms);
       const bool first = w0 == 0, last = w0 + cut_.depth >= cut_.words;
-      if (!whole || packed != block) {
+      const uint32_t* kept = b_.ready(n0);  // panels with all of k, one after the other
+      if (!kept && (!whole || packed != block)) {
         for (int64_t j = 0; j < nn; j += kTileCols)
           b_.pack(panels + j * t.words, i, k0, kk, n0 + j, std::min(kTileCols, nn - j));
         packed = block;
@@ -150,7 +151,7 @@ class Product {
         t.a_word = by_rows_ ? 1 : each;
         a_.pack(rows, t.a_row, i, m0 + r, n, each, k0, kk);
         for (int64_t j = 0; j < nn; j += kTileCols) {
-          t.b = panels + j * t.words;
+          t.b = kept ? kept + j * cut_.words + w0 * kTileCols : panels + j * t.words;
           t.columns = std::min(kTileCols, nn - j);
           for (int64_t y = 0; y < n; y += each) {
             t.a = rows + y * a_step(t.words);
@@ -240,6 +241,8 @@ template bool gemm_packed(Device&, const PackedKernels<uint16_t>&, const GemmSha
 template bool gemm_packed(Device&, const PackedKernels<uint16_t>&, const GemmShape&,
                           const PackedResult&, const uint16_t*, const Matrices&,
                           const Panels<uint16_t>&);
+template bool gemm_packed(Device&, const PackedKernels<float>&, const GemmShape&,
+                          const PackedResult&, const float*, const Matrices&, const Panels<float>&);
 template bool gemm_packed(Device&, const PackedKernels<float>&, const GemmShape&,
                           const PackedResult&, const Strips<float>&, const Panels<float>&);
 template bool gemm_packed(Device&, const PackedKernels<uint16_t>&, const GemmShape&,

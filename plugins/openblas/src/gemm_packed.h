@@ -24,6 +24,9 @@ class Panels {
   /* Packs rows [p, p + k) of columns [j, j + n) of matrix i as PackedKernels::pack_b does; n is at
    * most kTileCols. */
   virtual void pack(uint32_t* to, int64_t i, int64_t p, int64_t k, int64_t j, int64_t n) const = 0;
+  /* Where columns from j on, a multiple of kTileCols, lie packed already: kTileCols of them with
+   * all of k, then the next. Else null. */
+  virtual const uint32_t* ready(int64_t) const { return nullptr; }
 };
 
 /* Where the left side comes from. */

@@ -7,11 +7,14 @@
 #include "copy.h"
 #include "gemm.h"
 #include "gemm_packed.h"
+#include "kept_panels.h"
 #include "lines.h"
 #include "products.h"
 
 namespace vob {
 namespace {
+
+constexpr int64_t kLeastKept = 2;  // rows: one reads weights as fast as they lie
 
 /* One operand: how it lies in the tensor, and how it is handed to gemm. */
 struct Operand {
@@ -77,7 +80,7 @@ template <class T>
 class MatMul final : public Kernel {
  public:
   MatMul(uint32_t caps, DType type, const GemmShape& s, const Matrices& a, const Matrices& b,
-         bool bias, bool native)
+         bool bias, bool native, bool keeps)
       : Kernel(caps),
         s_(s),
         a_(prepare(type, a, sdk::is_half(type) && !native)),
@@ -85,7 +88,8 @@ class MatMul final : public Kernel {
         type_(type),
         half_(sdk::is_half(type)),
         native_(native),
-        bias_(bias) {
+        bias_(bias),
+        keeps_(keeps && !a_.pack && !b_.pack) {
     // a product with one vector reads the halves of the matrix only once: no need to widen it
     if (half_ && s.batch == 1 && (s.m == 1 || s.n == 1)) {
       const bool row = s.m == 1;
@@ -105,6 +109,7 @@ class MatMul final : public Kernel {
     if constexpr (std::is_same_v<T, float>) {
       if (vector_) return vector(d, call, err);
       if (native_) return native(d, call, err);
+      if (keeps_ && !half_ && packed(d, call)) return VD_OK;
     }
     size_t need = 0;
     auto reserve = [&](bool wanted, int64_t n) {
@@ -159,7 +164,7 @@ class MatMul final : public Kernel {
   }
 
   /* bfloat16 on a CPU that multiplies it: nothing is widened. */
-  vd_status native(Device& d, const vd_call& call, vd_err* err) const {
+  vd_status native(Device& d, const vd_call& call, vd_err* err) {
     const uint16_t* p[2];
     for (int i = 0; i < 2; ++i) {
       const Operand& o = i ? b_ : a_;
@@ -171,9 +176,21 @@ class MatMul final : public Kernel {
       p[i] = static_cast<uint16_t*>(to);
     }
     const uint16_t* bias = bias_ ? in_ptr<uint16_t>(call, 2) : nullptr;
+    if (keeps_)
+      if (const auto* panels = kept_halves_.of(d, d.bf16->gemm, p[1], b_.m))
+        if (gemm_packed(d, d.bf16->gemm, s_, {out_ptr<uint16_t>(call), bias}, p[0], a_.m, *panels))
+          return VD_OK;
     if (!gemm_packed(d, d.bf16->gemm, s_, {out_ptr<uint16_t>(call), bias}, p[0], a_.m, p[1], b_.m))
       return fail(err, VD_OOM, "%s: no memory to pack an operand", call.op);
     return VD_OK;
+  }
+
+  /* float32 times weights that are packed once. */
+  bool packed(Device& d, const vd_call& call) {
+    const auto* panels = kept_floats_.of(d, *d.simd->gemm32, in_ptr<float>(call, 1), b_.m);
+    const float* bias = bias_ ? in_ptr<float>(call, 2) : nullptr;
+    return panels && gemm_packed(d, *d.simd->gemm32, s_, {out_ptr<float>(call), bias},
+                                 in_ptr<float>(call, 0), a_.m, *panels);
   }
 
   vd_status vector(Device& d, const vd_call& call, vd_err* err) const {
@@ -202,7 +219,9 @@ class MatMul final : public Kernel {
   GemmShape s_;
   Operand a_, b_;
   DType type_;
-  bool half_, native_, bias_, vector_ = false;
+  bool half_, native_, bias_, vector_ = false, keeps_;
+  KeptPanels<uint16_t> kept_halves_;
+  KeptPanels<float> kept_floats_;
   mutable Scratch packed_[2];
   int64_t vector_step_ = 0, matrix_step_ = 0;
 };
@@ -216,21 +235,23 @@ vd_status finish(Device& d, const vd_call& call, uint32_t caps, const GemmShape&
   // A single row or column may have any strides; packing needs one of the two to be 1.
   const auto packs = [](const Matrices& x) { return x.s0 == 1 || x.s1 == 1; };
   const bool native = t == DType::BF16 && d.bf16 && s.k > 0 && packs(a) && packs(b);
-  if ((kernel = few_rows_product(d, caps, t, s, a, b, bias))) return VD_OK;
+  const bool tiles = native || (t == DType::F32 && d.simd->gemm32 && packs(a) && packs(b));
+  const bool keeps = tiles && s.batch == 1 && s.m >= kLeastKept && keeps_panels(call);
+  if (!keeps && (kernel = few_rows_product(d, caps, t, s, a, b, bias))) return VD_OK;
   switch (t) {
     case DType::F16:
     case DType::BF16:
     case DType::F32:
-      kernel = std::make_unique<MatMul<float>>(caps, t, s, a, b, bias, native);
+      kernel = std::make_unique<MatMul<float>>(caps, t, s, a, b, bias, native, keeps);
       break;
     case DType::F64:
-      kernel = std::make_unique<MatMul<double>>(caps, t, s, a, b, bias, false);
+      kernel = std::make_unique<MatMul<double>>(caps, t, s, a, b, bias, false, keeps);
       break;
     case DType::C64:
-      kernel = std::make_unique<MatMul<std::complex<float>>>(caps, t, s, a, b, bias, false);
+      kernel = std::make_unique<MatMul<std::complex<float>>>(caps, t, s, a, b, bias, false, keeps);
       break;
     case DType::C128:
-      kernel = std::make_unique<MatMul<std::complex<double>>>(caps, t, s, a, b, bias, false);
+      kernel = std::make_unique<MatMul<std::complex<double>>>(caps, t, s, a, b, bias, false, keeps);
       break;
     default:
       kernel = int_product(t, s, a, b);

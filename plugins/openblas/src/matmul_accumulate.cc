@@ -1,7 +1,7 @@
 // `matmul_accumulate`: what is added to a product is read, and its result written, while its sums
 // are in registers; the sums of 16-bit operands stay float32.
 #include "bf16/kernels.h"
-#include "gemm_packed.h"
+#include "kept_panels.h"
 #include "products.h"
 
 namespace vob {
@@ -10,24 +10,34 @@ namespace {
 class Accumulate final : public Kernel {
  public:
   Accumulate(uint32_t caps, const GemmShape& s, const Matrices& a, const Matrices& b, bool half,
-             bool wide)
-      : Kernel(caps), s_(s), a_(a), b_(b), half_(half), wide_(wide) {}
+             bool wide, bool keeps)
+      : Kernel(caps), s_(s), a_(a), b_(b), half_(half), wide_(wide), keeps_(keeps) {}
 
   vd_status run(Device& d, const vd_call& call, vd_err* err) override {
     PackedResult c{out_ptr<void>(call)};
     if (!sdk::absent(call.inputs[2])) c.plus = in_ptr<void>(call, 2);
     c.wide = wide_;
-    const bool done = half_ ? gemm_packed(d, d.bf16->gemm, s_, c, in_ptr<uint16_t>(call, 0), a_,
-                                          in_ptr<uint16_t>(call, 1), b_)
-                            : gemm_packed(d, *d.simd->gemm32, s_, c, in_ptr<float>(call, 0), a_,
-                                          in_ptr<float>(call, 1), b_);
+    const bool done = half_ ? multiply(d, d.bf16->gemm, c, call, kept_halves_)
+                            : multiply(d, *d.simd->gemm32, c, call, kept_floats_);
     return done ? VD_OK : fail(err, VD_OOM, "%s: no memory to pack an operand", call.op);
   }
 
  private:
+  template <class E>
+  bool multiply(Device& d, const PackedKernels<E>& kernels, const PackedResult& c,
+                const vd_call& call, KeptPanels<E>& kept) {
+    const E *a = in_ptr<E>(call, 0), *b = in_ptr<E>(call, 1);
+    if (keeps_)
+      if (const Panels<E>* panels = kept.of(d, kernels, b, b_))
+        return gemm_packed(d, kernels, s_, c, a, a_, *panels);
+    return gemm_packed(d, kernels, s_, c, a, a_, b, b_);
+  }
+
   GemmShape s_;
   Matrices a_, b_;
-  bool half_, wide_;
+  bool half_, wide_, keeps_;
+  KeptPanels<uint16_t> kept_halves_;
+  KeptPanels<float> kept_floats_;
 };
 
 }  // namespace
@@ -54,7 +64,8 @@ vd_status make_matmul_accumulate(Device& d, const vd_call& call, std::unique_ptr
   bool operand = false;
   for (int i = 0; i < 2; ++i) operand |= sdk::same_shape(call.inputs[i], call.outputs[0]);
   const uint32_t caps = kStrided | kPreferred | (operand ? 0 : kInplace);
-  kernel = std::make_unique<Accumulate>(caps, s, a, b, half, wide);
+  kernel =
+      std::make_unique<Accumulate>(caps, s, a, b, half, wide, s.batch == 1 && keeps_panels(call));
   return VD_OK;
 }
 

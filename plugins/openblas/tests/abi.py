@@ -11,7 +11,7 @@ import ml_dtypes
 import numpy as np
 
 OK, UNSUPPORTED, INVALID, OOM, DEVICE, INTERNAL = range(6)
-SCALAR, ABSENT = 2, 4
+SCALAR, ABSENT, FROZEN, PACK = 2, 4, 8, 16
 STRIDED_IN, INPLACE, PREFERRED, SCALAR_IN = 1, 2, 8, 32
 
 _CODES = {"b": 6, "u": 1, "i": 0, "f": 2, "c": 5}
@@ -124,6 +124,10 @@ class Scalar:
         self.array = np.asarray(value, dtype)
 
 
+class Packed(np.ndarray):
+    """A frozen weight, with memory for a packed copy: np.ndarray.view of an array."""
+
+
 def dtype_of(t: np.dtype) -> DType:
     if t == ml_dtypes.bfloat16:
         return DType(4, 16, 1)
@@ -152,6 +156,8 @@ def tensor(x, keep: list) -> Tensor:
     t.strides = _ints([s // x.itemsize for s in x.strides])
     t.ndim = x.ndim
     t.dtype = dtype_of(x.dtype)
+    if isinstance(x, Packed):
+        t.flags = FROZEN | PACK
     return t
 
 

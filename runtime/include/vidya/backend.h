@@ -68,9 +68,10 @@ enum {
   VD_TENSOR_PARAM = 1u << 0,  /* a weight: it changes seldom, so a packed copy may pay */
   VD_TENSOR_SCALAR = 1u << 1, /* no buffer: the one element is in `value`; ndim is 0 */
   VD_TENSOR_ABSENT = 1u << 2, /* an optional input that was not given; all else is zero */
-  VD_TENSOR_FROZEN = 1u << 3  /* in `find` and `run` of a compiled function's kernel: this input is
+  VD_TENSOR_FROZEN = 1u << 3, /* in `find` and `run` of a compiled function's kernel: this input is
                                  the same memory with the same contents at every run of the kernel
                                  found, which may keep what it made of it until kernel_free */
+  VD_TENSOR_PACK = 1u << 4    /* of those: the user gives memory for a packed copy as large as it */
 };
 
 typedef struct vd_tensor {

@@ -25,6 +25,7 @@ class Capture(Trace):
     arguments: list[tuple[Any, Any]] = field(default_factory=list)  # (leaf argument, its .grad)
     freezes: bool = False  # may kernels count on weights to stay what they are?
     less_memory: bool | None = None  # may a plan be slower for it? None: if memory is scarce
+    pack_weights: bool = False  # may kernels keep packed copies of those?
     frozen: list[int] = field(default_factory=list)  # numbers of the captured that they count on
     conditions: list[Callable[[], bool]] = field(default_factory=list)  # what must stay so
     _symbols: dict[int, Any] = field(default_factory=dict)  # by id of the real tensor

@@ -12,6 +12,7 @@ from .passes import slots
 _WEIGHTS = {
     "linear": (1,),
     "matmul": (0, 1),
+    "matmul_accumulate": (1,),
     "convolution": (1,),
     "quantized_linear": (1, 2, 3),
 }
@@ -48,7 +49,8 @@ def _weight(t: Any, number: dict[int, int], written: set[int], captured: list[An
 
 
 def _refind(capture: Any, node: Node, which: list[int], number: dict[int, int]) -> set[int]:
-    ins = [_core.frozen(t) if i in which else t for i, t in enumerate(node.inputs)]
+    pack = capture.pack_weights
+    ins = [_core.frozen(t, pack) if i in which else t for i, t in enumerate(node.inputs)]
     found = capture.device.core.find(node.op, ins, node.outputs, node.attrs)
     if isinstance(found, str) or found[1] != node.caps:
         return set()

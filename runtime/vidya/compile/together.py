@@ -16,7 +16,7 @@ from .passes import slots, writers
 _TOGETHER = {"linear": "linears", "quantized_linear": "quantized_linears"}
 
 
-def together(trace: Trace, outputs: list[Any]) -> int:
+def together(trace: Any, outputs: list[Any]) -> int:
     """Join products with the same x where the device prefers it; gives how many nodes that saved.
 
     They run where the first of them stood, so the others' weights are inputs that nobody writes.
@@ -29,6 +29,8 @@ def together(trace: Trace, outputs: list[Any]) -> int:
             continue
         x, *weights = node.inputs
         out = node.outputs[0]
+        if trace.pack_weights and node.op == "linear" and out.numel() != out.shape[-1]:
+            continue  # several rows: packed weights are worth more
         still = all(s in given and not many[s] for s in slots(weights))
         whole = all(t is None or t.is_contiguous() for t in (*node.inputs, out))
         # what x holds is the same for all of them
