@@ -8,7 +8,8 @@ namespace vob {
 namespace {
 
 constexpr int kMost = 8;          // rows of x at a time: registers for the sums
-constexpr int64_t kDepth = 1024;  // of x, so that it stays in the first cache
+constexpr int64_t kDepth = 1024;  // of many rows of x, so that they stay in the first cache
+constexpr int64_t kLong = 4096;   // of a few
 
 /* R rows of weights by X rows of x, the next R rows fetched meanwhile; y gets or, if `add`, is
  * added the sums. */
@@ -27,8 +28,11 @@ void tile(float* y, int64_t ldy, const uint16_t* w, int64_t stride, const uint16
   };
   int64_t i = 0;
   for (; i + 32 <= n; i += 32) {
-    for (int r = 0; r < R && fetch; ++r)
-      _mm_prefetch(reinterpret_cast<const char*>(w + (R + r) * stride + i), _MM_HINT_T0);
+    for (int r = 0; r < R && fetch; ++r) {
+      const int64_t at = R * i + 32 * r, next = at >= n;  // row after row, as memory likes it
+      const uint16_t* p = w + (R + next) * stride + at - next * n;
+      _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1);
+    }
     step(i, [](const uint16_t* p) { return _mm512_loadu_si512(p); });
   }
   if (i < n) {
@@ -60,8 +64,9 @@ void tiles(float* y, int64_t ldy, const uint16_t* w, int64_t stride, const uint1
 
 void bf16_few_rows(float* y, int64_t ldy, const uint16_t* w, int64_t stride, int64_t rows,
                    const uint16_t* x, int64_t ldx, int64_t count, int64_t n) {
-  for (int64_t k = 0; k < n; k += kDepth, w += kDepth, x += kDepth) {
-    const int64_t depth = n - k < kDepth ? n - k : kDepth;
+  const int64_t most = count <= 4 ? kLong : kDepth;
+  for (int64_t k = 0; k < n; k += most, w += most, x += most) {
+    const int64_t depth = n - k < most ? n - k : most;
     int64_t r = 0;
     for (; r + 2 <= rows; r += 2)
       tiles<2>(y + r, ldy, w + r * stride, stride, x, ldx, count, depth, k > 0);

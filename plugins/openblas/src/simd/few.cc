@@ -39,7 +39,8 @@ void tile(T* y, int64_t ldy, const typename W::Row* w, int64_t stride, const T* 
     Vec<T> v[R];
     for (int r = 0; r < R; ++r) {
       v[r] = W::vec(w + r * stride + i);
-      if (fetch) __builtin_prefetch(w + (R + r) * stride + i);
+      const int64_t at = R * i + L * r, next = at >= n;  // row after row, as memory likes it
+      if (fetch) __builtin_prefetch(w + (R + next) * stride + at - next * n, 0, 2);
     }
     for (int j = 0; j < X; ++j) {
       const Vec<T> u = load(x + j * ldx + i);
@@ -77,9 +78,10 @@ void tiles(T* y, int64_t ldy, const typename W::Row* w, int64_t stride, const T*
 template <class W, class T>
 void few_rows(T* y, int64_t ldy, const typename W::Row* w, int64_t stride, int64_t rows, const T* x,
               int64_t ldx, int64_t count, int64_t n) {
-  constexpr int64_t kDepth = 2048 / sizeof(T);  // of x, so that it stays in the first cache
-  for (int64_t k = 0; k < n; k += kDepth, w += kDepth, x += kDepth) {
-    const int64_t depth = n - k < kDepth ? n - k : kDepth;
+  // of x, so that it stays in the first cache, or long rows of a few
+  const int64_t most = (count <= 4 ? 8192 : 2048) / sizeof(T);
+  for (int64_t k = 0; k < n; k += most, w += most, x += most) {
+    const int64_t depth = n - k < most ? n - k : most;
     int64_t r = 0;
     for (; r + 2 <= rows; r += 2)
       tiles<W, T, 2>(y + r, ldy, w + r * stride, stride, x, ldx, count, depth, k > 0);
