@@ -210,6 +210,8 @@ from .matrices import (  # noqa: E402, isort: skip
     det,
     inverse,
     logdet,
+    lu_solve,
+    lu_unpack,
     matrix_power,
     pinverse,
     qr,

@@ -10,14 +10,27 @@ from typing import Any, NamedTuple
 
 from . import dtypes
 from .arguments import explain
+from .decompositions import (
+    cholesky,
+    eig,
+    eigh,
+    eigvals,
+    eigvalsh,
+    householder_product,
+    lu,
+    lu_factor,
+    qr,
+    svd,
+    svdvals,
+)
 from .engine.autograd import is_grad_enabled, no_grad
 from .ops import factor as _factor
 from .ops import solve as _solve
 from .ops.complex import conj
-from .ops.create import eye
 from .ops.elementwise import where
 from .ops.gradients import matrix_exp
 from .ops.linalg import matmul
+from .ops.lu import permutation
 from .ops.magnitude import matrix_norm, vector_norm
 from .ops.products import cross as _cross
 from .ops.products import multi_dot
@@ -26,27 +39,12 @@ from .ops.rules import broadcast_shapes
 from .tensor import Tensor
 
 __all__ = [
-    "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "householder_product",
-    "inv", "lstsq", "matmul", "matrix_exp", "matrix_norm", "matrix_power", "matrix_rank",
-    "multi_dot", "norm", "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd", "svdvals",
-    "tensorinv", "tensorsolve", "vander", "vecdot", "vector_norm",
+    "cholesky", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh",
+    "householder_product", "inv", "lstsq", "lu", "lu_factor", "lu_solve", "matmul", "matrix_exp",
+    "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet",
+    "solve", "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot",
+    "vector_norm",
 ]  # fmt: skip
-
-
-class QR(NamedTuple):
-    Q: Tensor
-    R: Tensor
-
-
-class SVD(NamedTuple):
-    U: Tensor
-    S: Tensor
-    Vh: Tensor
-
-
-class Eigh(NamedTuple):
-    eigenvalues: Tensor
-    eigenvectors: Tensor
 
 
 class SLogDet(NamedTuple):
@@ -59,72 +57,6 @@ class LeastSquares(NamedTuple):
     residuals: Tensor
     rank: Tensor
     singular_values: Tensor
-
-
-# ---- factorisations ----
-
-
-def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
-    """The lower L with A = L L^H (the upper L^H with `upper`) of a positive definite A."""
-    if upper:
-        return _factor.adjoint(_factor.cholesky(_factor.adjoint(A)))
-    return _factor.cholesky(A)
-
-
-def qr(A: Tensor, mode: str = "reduced") -> QR:
-    """A = Q R. mode "reduced", "complete" (Q square), or "r" (Q is empty)."""
-    if mode not in ("reduced", "complete", "r"):
-        raise ValueError(f'qr: mode is "reduced", "complete" or "r", not {mode!r}')
-    q, r = _factor.qr(A, mode == "complete")
-    return QR(A.new_empty(0) if mode == "r" else q, r)
-
-
-def svd(A: Tensor, full_matrices: bool = True) -> SVD:
-    """A = U diag(S) Vh, S falling; U and Vh square if full_matrices."""
-    return SVD(*_factor.svd(A, bool(full_matrices)))
-
-
-def svdvals(A: Tensor) -> Tensor:
-    """The singular values, falling. [..., min(M, N)]"""
-    return _factor.svdvals(A)
-
-
-def eigh(A: Tensor, UPLO: str = "L") -> Eigh:
-    """Eigenvalues, rising, and eigenvectors of a Hermitian A, of which one triangle is read."""
-    return Eigh(*_factor.eigh(A, _is_upper("eigh", UPLO)))
-
-
-def _is_upper(name: str, UPLO: str) -> bool:
-    if UPLO not in ("L", "U"):
-        raise ValueError(f'{name}: UPLO is "L" or "U", not {UPLO!r}')
-    return UPLO == "U"
-
-
-def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
-    """The eigenvalues of a Hermitian A, rising."""
-    return _factor.eigvalsh(A, _is_upper("eigvalsh", UPLO))
-
-
-def householder_product(A: Tensor, tau: Tensor) -> Tensor:
-    """The first N columns of H_1 H_2 ... H_K, H_i = 1 - tau_i v_i v_i^H.
-
-    A [..., M, N], N <= M: v_i is column i below the diagonal, with 1 on it. tau [..., K], K <= N.
-    """
-    _factor.matrix("householder_product", A)
-    m, n = A.shape[-2:]
-    if m < n or tau.ndim != A.ndim - 1 or tau.shape[:-1] != A.shape[:-2] or tau.shape[-1] > n:
-        raise ValueError(
-            f"householder_product: takes A [..., M, N] with N <= M and tau [..., K] with K <= N, "
-            f"got {tuple(A.shape)} and {tuple(tau.shape)}"
-        )
-    k = tau.shape[-1]
-    one = eye(m, n, dtype=A.dtype, device=A.device)
-    v = A.tril(-1) + one
-    out = one.expand(A.shape)
-    for i in range(k - 1, -1, -1):
-        column = v[..., i : i + 1]
-        out = out - tau[..., i, None, None] * column @ (_factor.adjoint(column) @ out)
-    return out if k else out.clone()
 
 
 # ---- systems ----
@@ -165,6 +97,36 @@ def solve_triangular(
         raise ValueError(f"solve_triangular: A {tuple(A.shape)} does not fit B {tuple(B.shape)}")
     a, b = _stretched(A, B, "solve_triangular")
     return _solve.solve_triangular(a, b, bool(upper), bool(unitriangular))
+
+
+def lu_solve(
+    LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False
+) -> Tensor:
+    """X with A X = B (X A = B if not left), from lu_factor(A); with `adjoint` of A^H.
+
+    LU [..., N, N], pivots [..., N], B [..., N, K]. The leading sizes broadcast.
+    """
+    _factor.matrix("lu_solve", LU, square=True)
+    _factor.matrix("lu_solve", B)
+    if not left:
+        out = lu_solve(LU, pivots, _factor.adjoint(B), adjoint=not adjoint)
+        return _factor.adjoint(out)
+    n = LU.shape[-1]
+    if pivots.shape != LU.shape[:-1] or B.shape[-2] != n:
+        raise ValueError(
+            f"lu_solve: LU {tuple(LU.shape)} and pivots {tuple(pivots.shape)} do not fit B "
+            f"{tuple(B.shape)}"
+        )
+    order = permutation(pivots, n)
+    factors, b = _stretched(LU, B, "lu_solve")
+    order = order.expand(*b.shape[:-2], n)
+    if not adjoint:
+        b = b.gather(-2, order.unsqueeze(-1).expand(b.shape))
+        low = _solve.solve_triangular(factors, b, False, True)
+        return _solve.solve_triangular(factors, low, True)
+    turned = _factor.adjoint(factors)
+    x = _solve.solve_triangular(turned, _solve.solve_triangular(turned, b, False), True, True)
+    return x.gather(-2, order.argsort(-1).unsqueeze(-1).expand(x.shape))
 
 
 def inv(A: Tensor) -> Tensor:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from .arguments import explain
-from .linalg import QR, det, inv, matrix_power, pinv, slogdet, solve_triangular
+from .decompositions import LU, QR
 from .linalg import cholesky as _cholesky
+from .linalg import det, inv, matrix_power, pinv, slogdet, solve_triangular
+from .linalg import lu_solve as _lu_solve
 from .linalg import qr as _qr
 from .linalg import svd as _svd
 from .ops.elementwise import where
 from .ops.factor import adjoint
+from .ops.lu import unpacked
 from .tensor import Tensor
 
 __all__ = [
-    "cholesky", "cholesky_inverse", "cholesky_solve", "det", "inverse", "logdet", "matrix_power",
+    "cholesky", "cholesky_inverse", "cholesky_solve", "det", "inverse", "logdet", "lu_solve",
+    "lu_unpack", "matrix_power",
     "pinverse", "qr", "slogdet", "svd", "triangular_solve",
 ]  # fmt: skip
 
@@ -26,6 +30,20 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """X with A X = B, given the Cholesky factor L of A (A = L L^H; L^H L if upper)."""
     low = adjoint(L) if upper else L
     return solve_triangular(adjoint(low), solve_triangular(low, B, upper=False), upper=True)
+
+
+def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
+    """X with A X = b, from linalg.lu_factor(A)."""
+    return _lu_solve(LU_data, LU_pivots, b)
+
+
+def lu_unpack(
+    LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
+) -> LU:
+    """(P, L, U) of linalg.lu_factor; those not asked for are empty."""
+    p, low, up = unpacked(LU_data, LU_pivots)
+    empty = LU_data.new_empty(0)
+    return LU(p if unpack_pivots else empty, *((low, up) if unpack_data else (empty, empty)))
 
 
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:

@@ -54,7 +54,7 @@ sinh cosh asinh acosh atanh erf isnan bitwise_not add sub mul div pow fmod atan2
 eq ne lt le gt ge bitwise_and bitwise_or bitwise_xor shift_left shift_right where cast copy fill
 arange cat random_bits real_view complex_view reshape permute expand slice slice_write sum prod
 amax amin argmax argmin cumsum cumprod cummax cummin matmul gather index_select scatter
-scatter_add sort cholesky eigh qr slogdet solve solve_triangular svd
+scatter_add sort cholesky eig eigh lu qr slogdet solve solve_triangular svd
 """
 # NumPy's own are exact and quick; otherwise the oracle wants decompositions exercised.
 COMPOSITES = {"erfc", "ewise", "ewise_sums", "fft_c2c", "fft_c2r", "fft_r2c"}

@@ -21,7 +21,7 @@ bool bind_type(L& l, char letter, bool complex, void* (*find)(void*, const char*
   return one(l.getrf, "getrf") && one(l.getrs, "getrs") && one(l.potrf, "potrf") &&
          one(l.gelqf, "gelqf") && one(l.orglq, complex ? "unglq" : "orglq") &&
          one(l.gesdd, "gesdd") && one(l.syevd, complex ? "heevd" : "syevd") &&
-         cblas(l.trsm, "trsm");
+         one(l.geev, "geev") && cblas(l.trsm, "trsm");
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ struct LapackOf {
   /* gesdd and syevd of the complex types take rwork before iwork (and info). */
   void* gesdd = nullptr;
   void* syevd = nullptr;
+  void* geev = nullptr;  // real types give the parts of the values, complex ones take rwork
   using Alpha = std::conditional_t<std::is_same_v<T, R>, T, const void*>;
   void (*trsm)(int order, int side, int uplo, int trans, int diag, int m, int n, Alpha alpha,
                const T* a, int lda, T* b, int ldb) = nullptr;

@@ -82,6 +82,9 @@ vd_status make_matrices(Device& d, const vd_call& call, std::unique_ptr<Kernel>&
     static constexpr MatrixFn of = fn<T>;                \
   };
 
+/* Part of add_factor. */
+void add_eig(sdk::Table<Make>&);
+
 }  // namespace vob
 
 #endif

@@ -89,6 +89,25 @@ int slogdet(const Matrices& shape, const Lapack& lapack, const vd_call& call, in
   return 0;
 }
 
+/* LAPACK's for columns first: a zero pivot is left where it is and divides nothing. */
+template <class T>
+int lu(const Matrices& shape, const Lapack& lapack, const vd_call& call, int64_t i) {
+  const int m = int(shape.m), n = int(shape.n), k = std::min(m, n);
+  const T* a = shape.in<T>(call, 0, i, shape.m * shape.n);
+  T* out = shape.out<T>(call, 0, i, shape.m * shape.n);
+  if (k == 0) return 0;
+  T* columns = static_cast<T*>(thread_scratch(1, size_t(m) * n * sizeof(T)));
+  if (!columns) return kNoMemory;
+  for (int64_t r = 0; r < m; ++r)
+    for (int64_t c = 0; c < n; ++c) columns[c * m + r] = a[r * n + c];
+  int info = 0;
+  lapack.of(T{}).getrf(&m, &n, columns, &m, shape.out<int32_t>(call, 1, i, k), &info);
+  for (int64_t r = 0; r < m; ++r)
+    for (int64_t c = 0; c < n; ++c) out[r * n + c] = columns[c * m + r];
+  return info < 0 ? info : 0;
+}
+
+VOB_MATRICES(lu, 1, 2, "")
 VOB_MATRICES(solve, 2, 1, "the matrix is singular")
 VOB_MATRICES(solve_triangular, 2, 1, "")
 VOB_MATRICES(slogdet, 1, 2, "")
@@ -96,6 +115,7 @@ VOB_MATRICES(slogdet, 1, 2, "")
 }  // namespace
 
 void add_solve(sdk::Table<Make>& table) {
+  table.add("lu", make_matrices<lu_kernel>);
   table.add("solve", make_matrices<solve_kernel>);
   table.add("solve_triangular", make_matrices<solve_triangular_kernel>);
   table.add("slogdet", make_matrices<slogdet_kernel>);

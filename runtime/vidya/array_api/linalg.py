@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .. import decompositions as _d
 from .. import linalg as _l
 from ..ops import diagonal as _diagonal
 from ..ops import products
@@ -71,7 +72,7 @@ def diagonal(x: Tensor, /, *, offset: int = 0) -> Tensor:
     return _diagonal.diagonal(array("diagonal", x), offset, -2, -1)
 
 
-def eigh(x: Tensor, /) -> _l.Eigh:
+def eigh(x: Tensor, /) -> _d.Eigh:
     """(eigenvalues, rising, eigenvectors) of a Hermitian matrix."""
     return _l.eigh(array("eigh", x))
 
@@ -119,7 +120,7 @@ def pinv(x: Tensor, /, *, rtol: Any = None) -> Tensor:
     return _l.pinv(array("pinv", x), rtol=None if rtol is None else float(rtol))
 
 
-def qr(x: Tensor, /, *, mode: str = "reduced") -> _l.QR:
+def qr(x: Tensor, /, *, mode: str = "reduced") -> _d.QR:
     """(Q, R); mode "reduced" or "complete"."""
     return _l.qr(array("qr", x), mode)
 
@@ -139,7 +140,7 @@ def solve(x1: Tensor, x2: Tensor, /) -> Tensor:
     return _l.solve(a, b)
 
 
-def svd(x: Tensor, /, *, full_matrices: bool = True) -> _l.SVD:
+def svd(x: Tensor, /, *, full_matrices: bool = True) -> _d.SVD:
     """(U, S, Vh)"""
     return _l.svd(array("svd", x), full_matrices)
 

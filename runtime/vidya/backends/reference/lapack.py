@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .table import array_kernel
@@ -44,6 +46,32 @@ def eigh(a, upper=False):
         raise _refused(
             "eigh", "it did not converge: is there a NaN or inf in the matrix?"
         ) from None
+
+
+@array_kernel("eig", "fc")
+def eig(a):
+    """(values, vectors in columns of length 1) of any square a [..., N, N], both complex."""
+    try:
+        values, vectors = np.linalg.eig(a)
+    except np.linalg.LinAlgError:
+        raise _refused("eig", "it did not converge: is there a NaN or inf in the matrix?") from None
+    return values.astype(np.result_type(a, 1j)), vectors
+
+
+@array_kernel("lu", "fc")
+def lu(a):
+    """(L below U in one matrix, the row that each was swapped with, from 1), a [..., M, N]."""
+    m, n = a.shape[-2:]
+    out = np.array(a).reshape(math.prod(a.shape[:-2]), m, n)
+    batch, pivots = np.arange(len(out)), np.zeros((len(out), min(m, n)), np.int32)
+    for k in range(min(m, n)):
+        at = k + np.argmax(np.abs(out[:, k:, k]), axis=1)
+        pivots[:, k] = at + 1
+        out[batch, k], out[batch, at] = out[batch, at], out[batch, k]
+        pivot = out[:, k, k, None]
+        out[:, k + 1 :, k] /= np.where(pivot == 0, 1, pivot)
+        out[:, k + 1 :, k + 1 :] -= out[:, k + 1 :, k, None] * out[:, None, k, k + 1 :]
+    return out, pivots
 
 
 @array_kernel("solve", "fc")

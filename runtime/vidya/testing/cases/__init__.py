@@ -34,6 +34,7 @@ from . import (  # noqa: F401
     sets,
     sort,
     special,
+    spectra,
     statistics,
     unary,
     unpool,
