@@ -61,7 +61,7 @@ from .ops.distance import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
-from .ops.elementwise import where
+from .ops.embedding import embedding
 from .ops.gated import geglu, glu, relu_squared, swiglu
 from .ops.grid import affine_grid, grid_sample
 from .ops.linalg import linear
@@ -136,20 +136,6 @@ __all__ = [
     "softsign", "swiglu", "tanh", "tanhshrink", "threshold", "threshold_", "triplet_margin_loss",
     "triplet_margin_with_distance_loss", "unfold",
 ]  # fmt: skip  # fmt: skip
-
-
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """Rows of weight [V, C] by input [...] (integers) -> [..., C].
-
-    The row padding_idx (negative: from the end) gets no gradient.
-    """
-    out = ops.index.embedding(weight, input)
-    if padding_idx is None:
-        return out
-    size = weight.shape[0]
-    if not -size <= padding_idx < size:
-        raise ValueError(f"embedding: padding_idx {padding_idx} is not a row of {size}")
-    return where((input == padding_idx % size).unsqueeze(-1), out.detach(), out)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

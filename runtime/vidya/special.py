@@ -6,7 +6,7 @@ from .arguments import explain
 from .ops.bessel import i0, i0e, i1, i1e
 from .ops.gamma import digamma, lgamma, polygamma
 from .ops.inquiry import mvlgamma
-from .ops.normal import erfcx, ndtr, ndtri
+from .ops.normal import erfcx, log_ndtr, ndtr, ndtri
 from .ops.reduce import logsumexp
 from .ops.softmax import log_softmax, softmax
 from .ops.special import (
@@ -29,8 +29,8 @@ from .ops.unary import (
 gammaln, psi, multigammaln = lgamma, digamma, mvlgamma
 
 __all__ = [
-    "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expit", "expm1", "gammaln",
-    "i0", "i0e", "i1", "i1e", "log1p", "log_softmax", "logit", "logsumexp", "multigammaln",
+    "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0",
+    "i0e", "i1", "i1e", "log1p", "log_ndtr", "log_softmax", "logit", "logsumexp", "multigammaln",
     "ndtr", "ndtri", "polygamma", "psi", "sinc", "softmax", "xlog1py", "xlogy",
 ]  # fmt: skip
 

@@ -26,6 +26,8 @@ IN_DTYPE = {
     ("nn.functional.local_response_norm", "float16"): "not on PyTorch's CPU",
     ("nn.functional.multi_margin_loss", "bfloat16"): "not on PyTorch's CPU",
     ("nn.functional.multi_margin_loss", "float16"): "not on PyTorch's CPU",
+    ("special.log_ndtr", "bfloat16"): "not on PyTorch's CPU",
+    ("special.log_ndtr", "float16"): "not on PyTorch's CPU",
     ("nn.functional.multilabel_margin_loss", "bfloat16"): "not on PyTorch's CPU",
     ("nn.functional.multilabel_margin_loss", "float16"): "not on PyTorch's CPU",
     ("special.erfcx", "bfloat16"): "not on PyTorch's CPU",

@@ -49,6 +49,7 @@ ROWS = {
     "shift_left": "bitwise_left_shift",
     "shift_right": "bitwise_right_shift",
     "slice": "getitem_slice",
+    "scale_gradient": "embedding_by_frequency",
     "slice_write": "setitem_slice",
     "slice_write_": "setitem_slice",
     "squared_error": "nn.functional.mse_loss",

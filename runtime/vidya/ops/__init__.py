@@ -23,6 +23,7 @@ from . import (  # noqa: F401
     eig,
     einsum,
     elementwise,
+    embedding,
     factor,
     fourier,
     gamma,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .create import count_like
 from .elementwise import where
+from .embedding import refuse_sparse, shared_gradient, shorten_rows
 from .index import embedding, index_add
 from .rules import accumulation
 from .scatter import scatter_reduce
@@ -35,12 +36,13 @@ def embedding_bag(
     input: integers [B, N], a bag per row; or [n] with offsets [B], where each bag starts
     (include_last_offset: [B + 1], the last one being n). An empty bag gives zeros. The row
     padding_idx is left out of its bags. per_sample_weights (input's shape, mode "sum" only) scale
-    the rows. max_norm, scale_grad_by_freq and sparse are not there.
+    the rows. max_norm, norm_type, scale_grad_by_freq: see embedding.
     """
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f'embedding_bag: mode must be "sum", "mean" or "max", not {mode!r}')
-    if max_norm is not None or scale_grad_by_freq or sparse:
-        raise ValueError("embedding_bag: max_norm, scale_grad_by_freq and sparse are not there")
+    refuse_sparse("embedding_bag", sparse)
+    if scale_grad_by_freq and mode == "max":
+        raise ValueError('embedding_bag: scale_grad_by_freq has no meaning for mode "max"')
     if per_sample_weights is not None and mode != "sum":
         raise ValueError(f'embedding_bag: per_sample_weights need mode "sum", not {mode!r}')
     if per_sample_weights is not None and per_sample_weights.shape != input.shape:
@@ -59,7 +61,11 @@ def embedding_bag(
                 f"embedding_bag: padding_idx {padding_idx} is not a row of {weight.shape[0]}"
             )
         kept = index != padding_idx % weight.shape[0]
+    if max_norm is not None:
+        shorten_rows(weight, index, max_norm, norm_type)
     rows = embedding(weight, index)
+    if scale_grad_by_freq:
+        rows = shared_gradient(rows, index, weight.shape[0])
     wide = accumulation(weight.dtype)
     zeros = rows.new_zeros((bags, weight.shape[1]), dtype=wide)
     if mode == "max":

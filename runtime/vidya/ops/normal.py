@@ -13,7 +13,7 @@ from .unary import clamp, erfc, log, square
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-__all__ = ["erfcx", "ndtr", "ndtri"]
+__all__ = ["erfcx", "log_ndtr", "ndtr", "ndtri"]
 
 
 @op("ndtr")
@@ -47,6 +47,26 @@ def erfcx(x: Tensor) -> Tensor:
 @erfcx.pullback(saves="x out")
 def _(ctx, x):
     return lambda g: g * (2 * x * ctx.out - 2 / math.sqrt(math.pi))
+
+
+@op("log_ndtr")
+def log_ndtr(x: Tensor) -> Tensor:
+    """log(ndtr(x)), also where ndtr(x) is too small to hold."""
+    given, x = x, floating("log_ndtr", x)
+    far, near = clamp(x, None, -1.0), clamp(x, -1.0)
+    low = log(0.5 * erfcx(far * -math.sqrt(0.5))) - 0.5 * far * far
+    return narrowed(where(x < -1, low, (-0.5 * erfc(near * math.sqrt(0.5))).log1p()), given)
+
+
+@log_ndtr.pullback(saves="x out")
+def _(ctx, x):
+    def back(g):
+        low = math.sqrt(2 / math.pi) / erfcx(clamp(x, None, -1.0) * -math.sqrt(0.5))
+        near = clamp(x, -1.0)
+        density = (-0.5 * near * near - where(x < -1, 0.0, ctx.out)).exp()
+        return g * where(x < -1, low, density * (1 / math.sqrt(2 * math.pi)))
+
+    return back
 
 
 @op("ndtri")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .compare import check
-from .draw import Call, Draw
+from .draw import WIDE, Call, Draw
 
 _F = "nn.functional."
 
@@ -20,7 +20,18 @@ def embedding(draw: Draw) -> Call:
     if draw.maybe(0.4):
         keywords["padding_idx"] = draw.rng.randint(-count, count - 1)
     at = draw.index(count, draw.shape())
-    return Call(_F + "embedding", [at, table], keywords, kind == "float64")
+    if kind in WIDE and draw.maybe(0.4):
+        keywords.update(max_norm=draw.one(1.0, 4.0), norm_type=draw.one(2.0, 1.0, float("inf")))
+    if kind in WIDE and draw.maybe(0.4):
+        keywords["scale_grad_by_freq"] = True
+    return Call(looked_up, [at, table], keywords, kind == "float64")
+
+
+def looked_up(lib: Any, at: Any, table: Any, **keywords: Any) -> Any:
+    """max_norm changes the table itself, which is a result too then, and has no history."""
+    if "max_norm" in keywords:
+        table = table.detach().clone()
+    return lib.nn.functional.embedding(at, table, **keywords), table
 
 
 def bag(draw: Draw) -> Call:

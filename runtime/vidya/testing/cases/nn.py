@@ -43,6 +43,13 @@ case(
     wrong=lambda t: [Wrong(S(np.array([0, 5]), t(5, 2)), IndexError, r"5")],
     types="fc",
 )
+case(
+    "embedding_by_frequency",  # no true gradient
+    lambda index, weight, scale_grad_by_freq: weight[index],
+    lambda t: [S(np.array([[0, 2], [2, 2]]), t(4, 3), scale_grad_by_freq=True)],
+    fn="nn.functional.embedding",
+    grad=False,
+)
 
 
 def log_softmax(x, dim):

@@ -216,6 +216,28 @@ case(
 )
 
 
+def log_ndtr(x):
+    """For low x by Laplace's continued fraction, from its end."""
+    if math.isnan(x) or x > -5:
+        return x if math.isnan(x) else math.log(0.5 * math.erfc(-x * math.sqrt(0.5)))
+    if x == -math.inf:
+        return x
+    fraction = -x
+    for k in range(200, 0, -1):
+        fraction = -x + k / fraction
+    return -0.5 * x * x - math.log(fraction * math.sqrt(2 * math.pi))
+
+
+case(
+    "special.log_ndtr",
+    floated(each(log_ndtr)),
+    unary(-8, 4, extremes=(np.nan, np.inf, -np.inf, 0, -1, -40, -1e4, 9)),
+    types="fib",
+    out="float",
+    scale=8,
+)
+
+
 def xlog1py(x, y):
     y = np.asarray(y, float)
     with np.errstate(invalid="ignore", divide="ignore"):
