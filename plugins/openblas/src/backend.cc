@@ -57,6 +57,7 @@ Device::Device(int threads)
   add_pad(table);
   add_search(table);
   add_cdist(table);
+  add_recurrent(table);
 }
 
 namespace {

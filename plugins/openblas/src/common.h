@@ -181,6 +181,7 @@ void add_embedding_backward(sdk::Table<Make>&);
 void add_pad(sdk::Table<Make>&);
 void add_search(sdk::Table<Make>&);
 void add_cdist(sdk::Table<Make>&);
+void add_recurrent(sdk::Table<Make>&);
 
 }  // namespace vob
 

@@ -97,6 +97,17 @@ struct ChannelLoops {
                               double slope, double shift);
 };
 
+/* One row of n states; see simd/recurrent.cc. */
+template <class T>
+struct RecurrentLoops {
+  void (*lstm)(T* h, T* after, const T* parts, const T* c, int64_t n);
+  void (*lstm_backward)(T* dparts, T* dc, const T* gh, const T* parts, const T* c, const T* after,
+                        const T* gc, int64_t n);
+  void (*gru)(T* y, const T* x, const T* s, const T* h, int64_t n);
+  void (*gru_backward)(T* dx, T* ds, T* dh, const T* g, const T* x, const T* s, const T* h,
+                       int64_t n);
+};
+
 struct AttentionLoops;
 struct QuantLoops;
 template <class E>
@@ -168,6 +179,8 @@ struct Simd {
   ColumnLoops<double> columns64;
   ChannelLoops<float> channels32;
   ChannelLoops<double> channels64;
+  RecurrentLoops<float> recurrent32;
+  RecurrentLoops<double> recurrent64;
   double (*log_sum_exp32)(const float* x, int64_t n);
   double (*log_sum_exp64)(const double* x, int64_t n);
   /* dx = g exp(x - lse); the one-hot part is the caller's. */

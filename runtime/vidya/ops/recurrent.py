@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..schema import op
 from .activation import relu, sigmoid
+from .layout import cat
 from .linalg import linear
 from .parts import chunk
 from .unary import tanh
@@ -34,22 +36,73 @@ def _fits(name: str, x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, gates: in
         )
 
 
-def lstm_step(
-    parts: Tensor, h: Tensor, c: Tensor, w_hh: Tensor, b_hh: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """(h, c) after a step; parts [N, 4 H] is the input times its weight, with its bias."""
-    i, f, g, o = chunk(parts + linear(h, w_hh, b_hh), 4, -1)
+@op("lstm_gates", fusable=False)
+def lstm_gates(parts: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    """(h, c) after a step; parts [..., 4 H]: the gates input, forget, cell, output; c [..., H]."""
+    i, f, g, o = chunk(parts, 4, -1)
     c = sigmoid(f) * c + sigmoid(i) * tanh(g)
     return sigmoid(o) * tanh(c), c
 
 
+@lstm_gates.pullback(saves="parts c out")
+def _(ctx, parts, c):
+    def back(gh, gc):
+        gh = gc * 0 if gh is None else gh
+        return lstm_gates_backward(gh, parts, c, ctx.out[1], gc)
+
+    return back
+
+
+@op("lstm_gates_backward", fusable=False)
+def lstm_gates_backward(
+    gh: Tensor, parts: Tensor, c: Tensor, after: Tensor, gc: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The gradients of parts and c from those of h and of the cells after the step."""
+    i, f, g, o = chunk(parts, 4, -1)
+    i, f, g, o, t = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o), tanh(after)
+    d = gh * o * (1 - t * t)
+    d = d if gc is None else d + gc
+    slopes = [d * g * i * (1 - i), d * c * f * (1 - f), d * i * (1 - g * g), gh * t * o * (1 - o)]
+    return cat(slopes, -1), d * f
+
+
+@op("gru_gates", fusable=False)
+def gru_gates(x: Tensor, s: Tensor, h: Tensor) -> Tensor:
+    """h after a step. x, s [..., 3 H]: what the gates reset, update, new get from the input and
+    from the state; h [..., H].
+    """
+    (xr, xz, xn), (sr, sz, sn) = chunk(x, 3, -1), chunk(s, 3, -1)
+    z = sigmoid(xz + sz)
+    n = tanh(xn + sigmoid(xr + sr) * sn)
+    return n + z * (h - n)
+
+
+@gru_gates.pullback
+def _(ctx, x, s, h):
+    return lambda g: gru_gates_backward(g, x, s, h)
+
+
+@op("gru_gates_backward", fusable=False)
+def gru_gates_backward(g: Tensor, x: Tensor, s: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of x, s and h."""
+    (xr, xz, xn), (sr, sz, sn) = chunk(x, 3, -1), chunk(s, 3, -1)
+    r, z = sigmoid(xr + sr), sigmoid(xz + sz)
+    n = tanh(xn + r * sn)
+    dn = g * (1 - z) * (1 - n * n)
+    dr, dz = dn * sn * r * (1 - r), g * (h - n) * z * (1 - z)
+    return cat([dr, dz, dn], -1), cat([dr, dz, dn * r], -1), g * z
+
+
+def lstm_step(
+    parts: Tensor, h: Tensor, c: Tensor, w_hh: Tensor, b_hh: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """(h, c) after a step; parts [N, 4 H] is the input times its weight, with its bias."""
+    return lstm_gates(parts + linear(h, w_hh, b_hh), c)
+
+
 def gru_step(parts: Tensor, h: Tensor, w_hh: Tensor, b_hh: Tensor | None) -> Tensor:
     """h after a step; parts [N, 3 H] is the input times its weight, with its bias."""
-    xr, xz, xn = chunk(parts, 3, -1)
-    hr, hz, hn = chunk(linear(h, w_hh, b_hh), 3, -1)
-    z = sigmoid(xz + hz)
-    n = tanh(xn + sigmoid(xr + hr) * hn)
-    return n + z * (h - n)
+    return gru_gates(parts, linear(h, w_hh, b_hh), h)
 
 
 def lstm_cell(

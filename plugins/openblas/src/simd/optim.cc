@@ -89,6 +89,7 @@ const Simd* VOB_NAME(VOB_ISA)() {
     VOB_ISA::fill_ewise(s);
     VOB_ISA::fill_activations(s);
     VOB_ISA::fill_gated(s);
+    VOB_ISA::fill_recurrent(s);
     VOB_ISA::fill_rope(s);
     VOB_ISA::fill_convert(s);
     VOB_ISA::fill_reduce(s);

@@ -14,6 +14,7 @@ void fill_pairs(Simd&);
 void fill_ewise(Simd&);
 void fill_activations(Simd&);
 void fill_gated(Simd&);
+void fill_recurrent(Simd&);
 void fill_rope(Simd&);
 void fill_convert(Simd&);
 void fill_reduce(Simd&);

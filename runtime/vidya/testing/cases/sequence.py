@@ -81,6 +81,43 @@ for _name, _oracle, _gates in (
     )
 
 
+def lstm_gates(parts, c):
+    i, f, g, o = np.split(parts, 4, -1)
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
+
+
+def gru_gates(x, s, h):
+    (xr, xz, xn), (sr, sz, sn) = np.split(x, 3, -1), np.split(s, 3, -1)
+    z = sigmoid(xz + sz)
+    return (1 - z) * np.tanh(xn + sigmoid(xr + sr) * sn) + z * h
+
+
+case(
+    "lstm_gates",
+    lstm_gates,
+    lambda t: [
+        S(t(3, 76), t(3, 19)),
+        S(t(2, 3, 8), t(2, 3, 2)),
+        S(t(4), t(1)),
+        S(t(0, 8), t(0, 2)),
+    ],
+    fn="ops.recurrent.lstm_gates",
+    scale=8,
+)
+case(
+    "gru_gates",
+    gru_gates,
+    lambda t: [
+        S(t(3, 57), t(3, 57), t(3, 19)),
+        S(t(2, 2, 6), t(2, 2, 6), t(2, 2, 2)),
+        S(t(3), t(3), t(1)),
+    ],
+    fn="ops.recurrent.gru_gates",
+    scale=8,
+)
+
+
 def _chances(x):
     return np.log(np.exp(x) / np.exp(x).sum(-1, keepdims=True))
 
