@@ -22,7 +22,7 @@ namespace vob {
 Device::Device(int threads)
     : pool(threads), simd(choose_simd(std::getenv("VIDYA_SIMD"), &simd_name)) {
   if (simd && std::strcmp(simd_name, "avx512") == 0) bf16 = bf16_kernels();
-  if (bf16) attention_bf16 = bf16_attention();
+  if (bf16) attention_bf16 = bf16_attention(), simd = with_bf16(simd);
   add_elementwise(table);
   add_ewise(table);
   add_activations(table);

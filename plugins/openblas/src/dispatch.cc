@@ -40,6 +40,22 @@ const Simd* choose_simd(const char* wanted, const char** name) {
   return nullptr;
 }
 
+const Simd* with_bf16(const Simd* simd) {
+#if defined(__x86_64__) && defined(VOB_BF16)
+  static const Simd made = [simd] {
+    Simd s = *simd;
+    s.f32_to_bf16 = bf16_from_float;
+    s.narrow[0] = [](void* out, const void* const* in, int64_t n) {
+      bf16_from_float(static_cast<uint16_t*>(out), static_cast<const float*>(in[0]), n);
+    };
+    return s;
+  }();
+  return &made;
+#else
+  return simd;
+#endif
+}
+
 const Bf16Kernels* bf16_kernels() {
 #if defined(__x86_64__) && defined(VOB_BF16)
   if (runs_avx512() && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"))

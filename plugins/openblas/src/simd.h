@@ -269,6 +269,8 @@ const Simd* simd_baseline();
 const Simd* simd_avx2();
 const Simd* simd_avx512();
 
+/* `simd` with what a CPU that knows bfloat16 does faster. */
+const Simd* with_bf16(const Simd* simd);
 /* The best table for this CPU, or the one VIDYA_SIMD names; nullptr if that cannot run here. */
 const Simd* choose_simd(const char* wanted, const char** name);
 

@@ -47,6 +47,8 @@ struct Bf16Kernels {
                    const uint16_t* x, int64_t ldx, int64_t count, int64_t n);
 };
 
+/* As Simd's, by one instruction for 32 numbers. */
+void bf16_from_float(uint16_t* y, const float* x, int64_t n);
 /* nullptr where the library was built without them or the CPU lacks the instruction. */
 const Bf16Kernels* bf16_kernels();
 /* Compiled for AVX512_BF16: to be called only where the CPU has it. */
