@@ -20,6 +20,7 @@ class Row:
     backward: tuple[str, ...] = ()  # of these tensors, the gradient is taken too
     dtype: str = "float32"
     random: bool = False  # results of two generators cannot be compared
+    setup: str = ""  # an expression, evaluated once: `m` of the statement
 
 
 ROWS: dict[str, Row] = {}

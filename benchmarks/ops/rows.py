@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from . import layers  # noqa: F401  its rows
 from .row import ROWS, SIZES, Row, image, matrix, normal, row, weighted, with_index, within
 
 __all__ = ["ROWS", "SIZES", "Row"]
@@ -107,31 +108,6 @@ for _where, _dim in (("last", "-1"), ("first", "0"), ("all", "(0, 1)")):
 row("any", "(a > 9).any()", normal(1))
 row("all last", "m.all(-1)", lambda r, n: {"m": r.random(matrix(n)) < 0.99})
 
-# ---- rows ----
-for _name in ("softmax", "log_softmax"):
-    for _where, _dim in (("last", -1), ("first", 0)):
-        row(f"{_name} {_where}", f"F.{_name}(a, {_dim})", normal(1))
-    row(f"{_name} last, back", f"F.{_name}(a, -1)", normal(1), backward=("a",))
-_norm = weighted(matrix, lambda n: (1024,), lambda n: (1024,))
-row("layer_norm", "F.layer_norm(a, (1024,), b, c)", _norm)
-row("layer_norm, back", "F.layer_norm(a, (1024,), b, c)", _norm, backward=("a", "b", "c"))
-row("rms_norm", "F.rms_norm(a, (1024,), b)", _norm)
-row("rms_norm, back", "F.rms_norm(a, (1024,), b)", _norm, backward=("a", "b"))
-_group = weighted(image, lambda n: (64,), lambda n: (64,))
-row("group_norm", "F.group_norm(a, 8, b, c)", _group)
-row("group_norm, back", "F.group_norm(a, 8, b, c)", _group, backward=("a", "b", "c"))
-row("batch_norm", "F.batch_norm(a, None, None, b, c, training=True)", _group)
-row(
-    "batch_norm, back",
-    "F.batch_norm(a, None, None, b, c, training=True)",
-    _group,
-    backward=("a", "b", "c"),
-)
-_classes = with_index(matrix, lambda n: 1024, lambda n: (n // 1024,))
-row("cross_entropy", "F.cross_entropy(a, i)", _classes)
-row("cross_entropy, back", "F.cross_entropy(a, i)", _classes, backward=("a",))
-row("mse_loss, back", "F.mse_loss(a, b)", normal(2), backward=("a",))
-
 
 # ---- movement ----
 def square_matrix(n: int) -> tuple[int, int]:
@@ -228,42 +204,6 @@ row("median all", "L.median(a)", normal(1))
 row("kthvalue", "L.kthvalue(a, 100)[0]", normal(1))
 row("mode", "L.mode(i, -1)[0]", with_index(matrix, lambda n: 99, matrix))
 row("unique", "L.unique(i)", with_index(matrix, lambda n: 999, matrix))
-
-# ---- windows ----
-_conv = weighted(image, lambda n: (64, 64, 3, 3), lambda n: (64,))
-row("conv2d", "F.conv2d(a, b, c, padding=1)", _conv)
-row("conv2d, back", "F.conv2d(a, b, c, padding=1)", _conv, backward=("a", "b", "c"))
-row("conv2d 1x1", "F.conv2d(a, b)", weighted(image, lambda n: (64, 64, 1, 1)))
-row("conv2d stride 2", "F.conv2d(a, b, stride=2, padding=1)", _conv)
-row(
-    "conv2d depthwise",
-    "F.conv2d(a, b, padding=1, groups=64)",
-    weighted(image, lambda n: (64, 1, 3, 3)),
-)
-_conv1 = weighted(lambda n: (n // 65536 * 2, 64, 512), lambda n: (64, 64, 3), lambda n: (64,))
-row("conv1d", "F.conv1d(a, b, c, padding=1)", _conv1)
-row("conv1d, back", "F.conv1d(a, b, c, padding=1)", _conv1, backward=("a", "b", "c"))
-row(
-    "conv_transpose2d",
-    "F.conv_transpose2d(a, b, stride=2)",
-    weighted(image, lambda n: (64, 32, 2, 2)),
-)
-row("avg_pool2d", "F.avg_pool2d(a, 2)", normal(1, image))
-row("avg_pool2d 3x3", "F.avg_pool2d(a, 3, 1, 1)", normal(1, image))
-row("avg_pool2d, back", "F.avg_pool2d(a, 2)", normal(1, image), backward=("a",))
-row("max_pool2d", "F.max_pool2d(a, 2)", normal(1, image))
-row("max_pool2d 3x3", "F.max_pool2d(a, 3, 2, 1)", normal(1, image))
-row("max_pool2d, back", "F.max_pool2d(a, 2)", normal(1, image), backward=("a",))
-row(
-    "interpolate",
-    "F.interpolate(a, scale_factor=2, mode='nearest')",
-    normal(1, lambda n: (*image(n)[:2], 16, 16)),
-)
-row(
-    "interpolate bilinear",
-    "F.interpolate(a, scale_factor=2, mode='bilinear')",
-    normal(1, lambda n: (*image(n)[:2], 16, 16)),
-)
 
 # ---- Fourier ----
 row("rfft", "L.fft.rfft(a).abs()", normal(1))

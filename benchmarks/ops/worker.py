@@ -60,6 +60,8 @@ def prepare(side: Torch, row: Row, n: int):
     for name, array in arrays.items():
         dtype = row.dtype if array.dtype == np.float32 and row.dtype != "float32" else None
         space[name] = side.tensor(array, dtype)
+    if row.setup:
+        space["m"] = eval(row.setup, space)
     code = compile(row.statement, row.name, "eval")
     if not row.backward:
         return lambda: eval(code, space)

@@ -23,11 +23,9 @@ from .decompositions import (
     svd,
     svdvals,
 )
-from .engine.autograd import is_grad_enabled, no_grad
 from .ops import factor as _factor
 from .ops import solve as _solve
 from .ops.complex import conj
-from .ops.elementwise import where
 from .ops.gradients import matrix_exp
 from .ops.linalg import matmul
 from .ops.lu import permutation
@@ -149,30 +147,29 @@ def _rtol(A: Tensor) -> float:
     return max(A.shape[-2:]) * float(dtypes.finfo(A.dtype.to_real()).eps)
 
 
-def lstsq(A: Tensor, B: Tensor, rcond: float | None = None) -> LeastSquares:
+def lstsq(
+    A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None
+) -> LeastSquares:
     """The X of least |X| among those with least |A X - B|. B [..., M, K], or vectors [..., M].
 
-    residuals (squared, per column) are empty unless M > N and A has full rank.
+    rcond: singular values up to rcond times the largest count as 0; max(M, N) times the dtype's
+    epsilon if not given. residuals (squared, per column) are empty unless M > N and A has full
+    rank. singular_values are there with driver "gelsd" or "gelss"; all drivers give the same X.
     """
     _factor.matrix("lstsq", A)
+    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
+        raise ValueError(f'lstsq: driver is "gels", "gelsy", "gelsd" or "gelss", not {driver!r}')
     vector = B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
     b = B.unsqueeze(-1) if vector else B
     if b.ndim < 2 or b.shape[-2] != A.shape[-2]:
         raise ValueError(f"lstsq: A {tuple(A.shape)} does not fit B {tuple(B.shape)}")
-    rtol = _rtol(A) if rcond is None else rcond
-    with no_grad():
-        u, values, vh = svd(A, full_matrices=False)
-        kept = values > values.amax(-1, True) * rtol if values.shape[-1] else values > 0
-        rank = kept.sum(-1)
-    if is_grad_enabled() and (A.requires_grad or B.requires_grad):
-        x = pinv(A, rtol=rtol) @ b
-    else:
-        scale = where(kept, 1 / where(kept, values, 1.0), 0.0).unsqueeze(-1)
-        x = _factor.adjoint(vh) @ ((_factor.adjoint(u) @ b) * scale)
+    rtol = _rtol(A) if rcond is None else float(rcond)
+    x, rank = _solve.least_squares(*_stretched(A, b, "lstsq"), rtol)
     m, n = A.shape[-2:]
     full = m > n and bool((rank == n).all())
     residuals = (A @ x - b).abs().square().sum(-2) if full else A.new_empty(0)
-    return LeastSquares(x.squeeze(-1) if vector else x, residuals, rank, values)
+    spectrum = svdvals(A) if driver in ("gelsd", "gelss") else A.new_empty(0).abs()
+    return LeastSquares(x.squeeze(-1) if vector else x, residuals, rank, spectrum)
 
 
 def tensorsolve(A: Tensor, B: Tensor, dims: tuple[int, ...] | None = None) -> Tensor:

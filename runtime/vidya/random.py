@@ -148,5 +148,4 @@ def randint(
 def randperm(n: int, *, device: Any = None, generator: Generator | None = None) -> Tensor:
     """0 to n - 1 in random order. [n] int64"""
     key, offset = _take(generator, 2 * n)
-    bits = ops.random_bits(key, offset, (2, n), _target(device)).to(dtypes.int64)
-    return ((bits[0] << 31) ^ bits[1]).argsort(0)
+    return ops.random_permutation(key, offset, n, _target(device))

@@ -32,6 +32,19 @@ def test_integers_are_the_reference_s(device):
     assert ours.min() >= 0 and ours.max() < 1000
 
 
+@pytest.mark.parametrize("n", [0, 1, 2, 1000, 70_000])
+def test_random_order_is_the_reference_s(device, n):
+    def make(where):
+        return vidya.randperm(n, device=where)
+
+    ours = draw(device, make)
+    assert (ours == draw("numpy", make)).all()
+    assert (np.sort(ours) == np.arange(n)).all()
+    if n >= 1000:
+        assert not (draw(device, make, seed=43) == ours).all()
+        assert abs(np.corrcoef(ours, np.arange(n))[0, 1]) < 0.1
+
+
 def test_normal_numbers_agree_and_are_normal(device):
     def make(where):
         return vidya.randn(64, 64, device=where)

@@ -48,6 +48,8 @@ Device::Device(int threads)
   add_quant(table);
   add_factor(table);
   add_solve(table);
+  add_least_squares(table);
+  add_permutation(table);
   add_conv(table);
   add_pool(table);
   add_topk(table);

@@ -172,6 +172,8 @@ void add_attention_backward(sdk::Table<Make>&);
 void add_quant(sdk::Table<Make>&);
 void add_factor(sdk::Table<Make>&);
 void add_solve(sdk::Table<Make>&);
+void add_least_squares(sdk::Table<Make>&);
+void add_permutation(sdk::Table<Make>&);
 void add_conv(sdk::Table<Make>&);
 void add_pool(sdk::Table<Make>&);
 void add_topk(sdk::Table<Make>&);

@@ -17,12 +17,6 @@ auto line_of(const Simd* s) {
   if constexpr (sizeof(T) == 4) return s->conv_line32;
   if constexpr (sizeof(T) == 8) return s->conv_line64;
 }
-template <class T>
-auto products_of(const Simd* s) {
-  if constexpr (sizeof(T) == 4) return s->conv_products32;
-  if constexpr (sizeof(T) == 8) return s->conv_products64;
-}
-
 /* y = x * w; as the adjoint in x (only stride 1), channels change roles and the kernel is turned.
  */
 template <class T>
@@ -70,48 +64,6 @@ vd_status forward(Device& d, const ConvShape& c, const T* x, const T* w, const T
   return no_memory ? fail(err, VD_OOM, "convolution: no memory for a band") : VD_OK;
 }
 
-/* The adjoint in the weight; parts of fixed size are added up in order, whoever computed them. */
-template <class T>
-vd_status weight(Device& d, const ConvShape& c, const T* grad, const T* x, T* y, vd_err* err) {
-  const int64_t depth = c.in * c.kh * c.kw, size = c.groups * c.out * depth;
-  const int64_t lines = c.band(1 << 17, 1, sizeof(T)), bands = (c.oh + lines - 1) / lines;
-  const int64_t units = c.n * bands, parts = std::max<int64_t>(1, std::min<int64_t>(16, units));
-  T* partial = static_cast<T*>(d.scratch.get(size_t(parts * size) * sizeof(T)));
-  if (!partial) return fail(err, VD_OOM, "convolution_weight: no memory for partial sums");
-  std::fill_n(partial, parts * size, T(0));
-  std::atomic<bool> no_memory{false};
-  d.pool.each(parts, [&](int64_t p) {
-    T* mem = static_cast<T*>(thread_scratch(
-        2, c.band_elements(lines) * sizeof(T) + size_t(depth + c.out) * sizeof(T*) + 64));
-    if (!mem) no_memory = true;
-    if (!mem) return;
-    const T** rows = reinterpret_cast<const T**>(mem);
-    const T** from = rows + depth;
-    T* band = reinterpret_cast<T*>(from + c.out);
-    for (int64_t u = p * units / parts; u < (p + 1) * units / parts; ++u) {
-      const int64_t image = u / bands, y0 = u % bands * lines;
-      const int64_t count = std::min(lines, c.oh - y0);
-      for (int64_t g = 0; g < c.groups; ++g) {
-        c.copy_band(x + (image * c.groups + g) * c.in * c.h * c.w, y0, count, band);
-        c.rows_of(band, count, 0, rows);
-        for (int64_t o = 0; o < c.out; ++o)
-          from[o] = grad + ((image * c.groups + g) * c.out + o) * c.oh * c.ow + y0 * c.ow;
-        products_of<T>(d.simd)(partial + p * size + g * c.out * depth, depth, from, c.ow, c.out,
-                               rows, c.line_step(), depth, count, c.ow);
-      }
-    }
-  });
-  if (no_memory) return fail(err, VD_OOM, "convolution_weight: no memory for a band");
-  d.pool.ranges(size, double(parts), 64, [&](int64_t b, int64_t e) {
-    for (int64_t i = b; i < e; ++i) {
-      T sum = partial[i];
-      for (int64_t p = 1; p < parts; ++p) sum += partial[p * size + i];
-      y[i] = sum;
-    }
-  });
-  return VD_OK;
-}
-
 enum class Role { Forward, Input, Weight };
 
 template <Role R>
@@ -132,7 +84,7 @@ vd_status make(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd
     auto go = [&](auto zero) {
       using T = decltype(zero);
       const T *a = in_ptr<T>(v, 0), *b = in_ptr<T>(v, 1);
-      if (R == Role::Weight) return weight<T>(d, c, a, b, out_ptr<T>(v), e);
+      if (R == Role::Weight) return conv_weight(d, c, a, b, out_ptr<T>(v), e);
       return forward<T>(d, c, a, b, biased ? in_ptr<T>(v, 2) : nullptr, out_ptr<T>(v),
                         R == Role::Input, e);
     };

@@ -103,6 +103,12 @@ inline int64_t ConvShape::band(int64_t elements, int threads, size_t) const {
   return std::max<int64_t>(1, lines);
 }
 
+/* The adjoint in the weight: y [groups * out, in, kh, kw] from grad and x. */
+vd_status conv_weight(Device& d, const ConvShape& c, const float* grad, const float* x, float* y,
+                      vd_err* err);
+vd_status conv_weight(Device& d, const ConvShape& c, const double* grad, const double* x, double* y,
+                      vd_err* err);
+
 }  // namespace vob
 
 #endif

@@ -36,7 +36,7 @@ CopyPlan::CopyPlan(int ndim, const int64_t* shape, const int64_t* dst_stride,
   const Dim inner = dim_[nd_ - 1];
   kind_ = Kind::Strided;
   if (inner.dst == 1 && inner.src == 1) {
-    kind_ = Kind::Runs;
+    kind_ = nd_ == 1 ? Kind::Whole : Kind::Runs;
   } else if (inner.dst == 1 && inner.src != 0) {
     for (int i = 0; i < nd_ - 1; ++i) {
       if (dim_[i].src != 1 || dim_[i].size < 4 || inner.size < 4) continue;
@@ -44,6 +44,41 @@ CopyPlan::CopyPlan(int ndim, const int64_t* shape, const int64_t* dst_stride,
       kind_ = Kind::Transpose;
       break;
     }
+  }
+  share_out();
+}
+
+constexpr int64_t kShortRow = 16;  // elements: finding the place of a row costs as much
+
+void CopyPlan::share_out() {
+  const Dim inner = dim_[nd_ - 1];
+  const int64_t outer = numel_ / inner.size;
+  switch (kind_) {
+    case Kind::Empty:
+      return;
+    case Kind::Whole:
+      units_ = numel_ * bytes_, cost_ = 0.125, align_ = 4096;
+      return;
+    case Kind::Runs:
+      units_ = outer, cost_ = double(inner.size * bytes_) / 8 + 4;
+      return;
+    case Kind::Transpose: {
+      const Dim row = dim_[nd_ - 2];
+      const int64_t tiles =
+          ((row.size + kTileRows - 1) / kTileRows) * ((inner.size + kTileCols - 1) / kTileCols);
+      units_ = numel_ / (row.size * inner.size) * tiles;
+      cost_ = double(std::min(row.size, kTileRows) * std::min(inner.size, kTileCols));
+      return;
+    }
+    case Kind::Strided:
+      if (nd_ == 1) {
+        units_ = inner.size, align_ = 256;
+      } else if (inner.size < kShortRow) {  // two dims at a time
+        units_ = outer / dim_[nd_ - 2].size;
+        cost_ = double(inner.size * dim_[nd_ - 2].size) + 4;
+      } else {
+        units_ = outer, cost_ = double(inner.size) + 4;
+      }
   }
 }
 
@@ -58,49 +93,39 @@ void CopyPlan::offsets(int64_t unit, int dims, int64_t& dst, int64_t& src) const
   }
 }
 
-void CopyPlan::runs(Device& d, char* dst, const char* src) const {
-  const int64_t run = dim_[nd_ - 1].size * bytes_, outer = numel_ / dim_[nd_ - 1].size;
-  if (outer == 1) {
-    const bool stream = run >= kStreamBytes && (reinterpret_cast<uintptr_t>(dst) & 63) == 0;
-    d.pool.ranges(run, 0.125, 4096, [&](int64_t b, int64_t e) {
-      int64_t whole = stream ? (e - b) / 64 * 64 : 0;
-      if (whole) d.simd->stream(dst + b, src + b, whole), d.simd->stream_end();
-      move_bytes(dst + b + whole, src + b + whole, e - b - whole);
-    });
-    return;
-  }
-  d.pool.ranges(outer, double(run) / 8 + 4, 1, [&](int64_t b, int64_t e) {
-    int64_t to, from, index[VD_MAX_NDIM], rest = b;
-    offsets(b, nd_ - 1, to, from);
-    for (int k = nd_ - 2; k >= 0; --k) {
-      index[k] = rest % dim_[k].size;
-      rest /= dim_[k].size;
-    }
-    for (int64_t i = b; i < e; ++i) {
-      move_bytes(dst + to * bytes_, src + from * bytes_, run);
-      for (int k = nd_ - 2; k >= 0; --k) {  // counted on: divisions cost as much as a short run
-        to += dim_[k].dst, from += dim_[k].src;
-        if (++index[k] < dim_[k].size) break;
-        to -= dim_[k].size * dim_[k].dst, from -= dim_[k].size * dim_[k].src;
-        index[k] = 0;
-      }
-    }
-  });
+/* Bytes [begin, end) of one run. */
+void CopyPlan::whole(const Simd* s, char* dst, const char* src, int64_t begin, int64_t end) const {
+  const bool stream =
+      numel_ * bytes_ >= kStreamBytes && (reinterpret_cast<uintptr_t>(dst + begin) & 63) == 0;
+  const int64_t past = stream ? (end - begin) / 64 * 64 : 0;
+  if (past) s->stream(dst + begin, src + begin, past), s->stream_end();
+  s->move.rows(dst + begin + past, 0, src + begin + past, 0, end - begin - past, 1);
 }
 
-constexpr int64_t kShortRow = 16;  // elements: finding the place of a row costs as much
+void CopyPlan::runs(const Simd* s, char* dst, const char* src, int64_t begin, int64_t end) const {
+  const int64_t run = dim_[nd_ - 1].size * bytes_;
+  const Dim line = dim_[nd_ - 2];  // so many runs at equal steps
+  for (int64_t i = begin; i < end;) {
+    int64_t to, from;
+    offsets(i, nd_ - 1, to, from);
+    const int64_t count = std::min(end - i, line.size - i % line.size);
+    s->move.rows(dst + to * bytes_, line.dst * bytes_, src + from * bytes_, line.src * bytes_, run,
+                 count);
+    i += count;
+  }
+}
 
-void CopyPlan::strided(Device& d, char* dst, const char* src) const {
+void CopyPlan::strided(const Simd* s, char* dst, const char* src, int64_t begin,
+                       int64_t end) const {
   const Dim inner = dim_[nd_ - 1];
-  const int64_t outer = numel_ / inner.size;
   with_size(bytes_, [&](auto zero) {
     using T = decltype(zero);
     auto row = [&](T* to, const T* from, int64_t n) {
       if (inner.src == 0) {
         T v = *from;
         for (int64_t i = 0; i < n; ++i) to[i * inner.dst] = v;
-      } else if (inner.dst == 1 && inner.src == -1) {
-        for (int64_t i = 0; i < n; ++i) to[i] = from[-i];
+      } else if (inner.dst == 1 && inner.src == -1 && sizeof(T) <= 8) {
+        s->move.reversed[sizeof(T) == 8 ? 3 : sizeof(T) / 2](to, from - (n - 1), n);
       } else if (inner.dst == 1) {
         for (int64_t i = 0; i < n; ++i) to[i] = from[i * inner.src];
       } else {
@@ -109,39 +134,45 @@ void CopyPlan::strided(Device& d, char* dst, const char* src) const {
     };
     T* to = reinterpret_cast<T*>(dst);
     const T* from = reinterpret_cast<const T*>(src);
-    if (outer == 1) {
-      d.pool.ranges(inner.size, 1, 256, [&](int64_t b, int64_t e) {
-        row(to + b * inner.dst, from + b * inner.src, e - b);
-      });
-      return;
-    }
-    if (inner.size < kShortRow && nd_ > 1) {  // two dims at a time
-      const Dim mid = dim_[nd_ - 2];
-      auto plane = [&](T* p, const T* q) {
-        if (inner.size == 2 && inner.dst == 1 && inner.src == 0 && mid.dst == 2 && mid.src == 1) {
-          for (int64_t j = 0; j < mid.size; ++j) p[2 * j] = p[2 * j + 1] = q[j];
-          return;
-        }
-        for (int64_t j = 0; j < mid.size; ++j) row(p + j * mid.dst, q + j * mid.src, inner.size);
-      };
-      d.pool.ranges(outer / mid.size, double(inner.size * mid.size) + 4, 1,
-                    [&](int64_t b, int64_t e) {
-                      for (int64_t i = b; i < e; ++i) {
-                        int64_t x, y;
-                        offsets(i, nd_ - 2, x, y);
-                        plane(to + x, from + y);
-                      }
-                    });
-      return;
-    }
-    d.pool.ranges(outer, double(inner.size) + 4, 1, [&](int64_t b, int64_t e) {
-      for (int64_t i = b; i < e; ++i) {
-        int64_t x, y;
+    if (nd_ == 1) return row(to + begin * inner.dst, from + begin * inner.src, end - begin);
+    int64_t x, y;
+    if (inner.size >= kShortRow) {
+      for (int64_t i = begin; i < end; ++i) {
         offsets(i, nd_ - 1, x, y);
         row(to + x, from + y, inner.size);
       }
-    });
+      return;
+    }
+    const Dim mid = dim_[nd_ - 2];
+    for (int64_t i = begin; i < end; ++i) {
+      offsets(i, nd_ - 2, x, y);
+      T* p = to + x;
+      const T* q = from + y;
+      if (inner.size == 2 && inner.dst == 1 && inner.src == 0 && mid.dst == 2 && mid.src == 1) {
+        for (int64_t j = 0; j < mid.size; ++j) p[2 * j] = p[2 * j + 1] = q[j];
+      } else {
+        for (int64_t j = 0; j < mid.size; ++j) row(p + j * mid.dst, q + j * mid.src, inner.size);
+      }
+    }
   });
+}
+
+typedef uint16_t Eight __attribute__((vector_size(16)));
+typedef uint16_t EightLoose __attribute__((vector_size(16), aligned(2), may_alias));
+
+/* Eight rows of eight 16-bit words: rounds of interleaving words, pairs and fours. */
+inline void transpose8(uint16_t* q, int64_t ldq, const uint16_t* p, int64_t ldp) {
+  Eight r[8], t[8];
+  for (int i = 0; i < 8; ++i) r[i] = *reinterpret_cast<const EightLoose*>(p + i * ldp);
+  const Eight low{0, 8, 1, 9, 2, 10, 3, 11}, high{4, 12, 5, 13, 6, 14, 7, 15};
+  auto round = [&](Eight* to, const Eight* from) {  // row i meets row i + 4
+    for (int i = 0; i < 4; ++i) {
+      to[2 * i] = __builtin_shuffle(from[i], from[i + 4], low);
+      to[2 * i + 1] = __builtin_shuffle(from[i], from[i + 4], high);
+    }
+  };
+  round(t, r), round(r, t), round(t, r);
+  for (int i = 0; i < 8; ++i) *reinterpret_cast<EightLoose*>(q + i * ldq) = t[i];
 }
 
 /* A block of at most 16 x 16: q's rows lie along c, p's along r. */
@@ -155,126 +186,62 @@ void transpose_block(const Simd* s, T* q, int64_t ldq, const T* p, int64_t ldp, 
       return;
     }
   }
+  if constexpr (sizeof(T) == 2) {
+    if (rows == 16 && cols == 16) {
+      for (int r = 0; r < 16; r += 8)
+        for (int c = 0; c < 16; c += 8) transpose8(q + r * ldq + c, ldq, p + r + c * ldp, ldp);
+      return;
+    }
+  }
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < cols; ++c) q[r * ldq + c] = p[r + c * ldp];
 }
 
-void CopyPlan::transpose(Device& d, char* dst, const char* src) const {
+void CopyPlan::transpose(const Simd* s, char* dst, const char* src, int64_t begin,
+                         int64_t end) const {
   const Dim row = dim_[nd_ - 2], col = dim_[nd_ - 1];  // row.src == 1, col.dst == 1
   const int64_t rows = (row.size + kTileRows - 1) / kTileRows;
   const int64_t cols = (col.size + kTileCols - 1) / kTileCols;
-  const int64_t units = numel_ / (row.size * col.size) * rows * cols;
-  const double cost = double(std::min(row.size, kTileRows) * std::min(col.size, kTileCols));
   bool aligned = (reinterpret_cast<uintptr_t>(dst) & 63) == 0;
   for (int i = 0; i < nd_ - 1; ++i) aligned &= dim_[i].dst * bytes_ % 64 == 0;
   const bool stream = aligned && numel_ * bytes_ >= kStreamBytes;
   with_size(bytes_, [&](auto zero) {
     using T = decltype(zero);
-    d.pool.ranges(units, cost, 1, [&](int64_t b, int64_t e) {
-      for (int64_t u = b; u < e; ++u) {
-        int64_t to, from;
-        offsets(u / (rows * cols), nd_ - 2, to, from);
-        T* q = reinterpret_cast<T*>(dst) + to;
-        const T* p = reinterpret_cast<const T*>(src) + from;
-        const int64_t r0 = u / cols % rows * kTileRows, r1 = std::min(r0 + kTileRows, row.size);
-        const int64_t c0 = u % cols * kTileCols, c1 = std::min(c0 + kTileCols, col.size);
-        for (int64_t c = c0; c < c1; c += 16)
-          for (int64_t r = r0; r < r1; r += 16)  // along the rows of p: they are prefetched
-            transpose_block(d.simd, q + r * row.dst + c, row.dst, p + r + c * col.src, col.src,
-                            std::min<int64_t>(16, r1 - r), std::min<int64_t>(16, c1 - c), stream);
-      }
-      if (stream) d.simd->stream_end();
-    });
+    for (int64_t u = begin; u < end; ++u) {
+      int64_t to, from;
+      offsets(u / (rows * cols), nd_ - 2, to, from);
+      T* q = reinterpret_cast<T*>(dst) + to;
+      const T* p = reinterpret_cast<const T*>(src) + from;
+      const int64_t r0 = u / cols % rows * kTileRows, r1 = std::min(r0 + kTileRows, row.size);
+      const int64_t c0 = u % cols * kTileCols, c1 = std::min(c0 + kTileCols, col.size);
+      for (int64_t c = c0; c < c1; c += 16)
+        for (int64_t r = r0; r < r1; r += 16)  // along the rows of p: they are prefetched
+          transpose_block(s, q + r * row.dst + c, row.dst, p + r + c * col.src, col.src,
+                          std::min<int64_t>(16, r1 - r), std::min<int64_t>(16, c1 - c), stream);
+    }
+    if (stream) s->stream_end();
   });
 }
 
-void CopyPlan::run(Device& d, void* dst, const void* src) const {
+void CopyPlan::part(const Simd* s, void* dst, const void* src, int64_t begin, int64_t end) const {
   char* to = static_cast<char*>(dst);
   const char* from = static_cast<const char*>(src);
   switch (kind_) {
     case Kind::Empty:
       return;
+    case Kind::Whole:
+      return whole(s, to, from, begin, end);
     case Kind::Runs:
-      return runs(d, to, from);
+      return runs(s, to, from, begin, end);
     case Kind::Transpose:
-      return transpose(d, to, from);
+      return transpose(s, to, from, begin, end);
     case Kind::Strided:
-      return strided(d, to, from);
+      return strided(s, to, from, begin, end);
   }
 }
 
-namespace {
-
-vd_status make_copy(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
-  if (!arity(call, 1, 1) || in_type(call, 0) != out_type(call) ||
-      !sdk::same_shape(call.inputs[0], call.outputs[0]))
-    return fail(err, VD_INVALID, "copy takes a tensor to another of the same shape and dtype");
-  const vd_tensor &x = call.inputs[0], &y = call.outputs[0];
-  CopyPlan plan(x.ndim, x.shape, y.strides, x.strides, sdk::size_of(in_type(call, 0)));
-  return answer(kernel, kStrided, [plan](Device& d, const vd_call& c, vd_err*) {
-    plan.run(d, out_ptr<char>(c), in_ptr<char>(c, 0));
-    return VD_OK;
-  });
-}
-
-/* complex [...] <-> real [..., 2]: the same bytes. */
-template <bool ToReal>
-vd_status make_view(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
-  if (!arity(call, 1, 1)) return fail(err, VD_INVALID, "%s takes 1 input", call.op);
-  const vd_tensor &x = call.inputs[0], &y = call.outputs[0];
-  int bytes = sdk::size_of(out_type(call));
-  int64_t n = sdk::numel(y);
-  if (!sdk::is_complex(ToReal ? in_type(call, 0) : out_type(call)) ||
-      sdk::numel(x) * sdk::size_of(in_type(call, 0)) != n * bytes)
-    return unsupported(call, err, "it turns complex [...] into real [..., 2] or back");
-  const int64_t one = 1;
-  CopyPlan plan(1, &n, &one, &one, bytes);
-  return answer(kernel, 0, [plan](Device& d, const vd_call& c, vd_err*) {
-    plan.run(d, out_ptr<char>(c), in_ptr<char>(c, 0));
-    return VD_OK;
-  });
-}
-
-struct CatPart {
-  CopyPlan plan;
-  int64_t offset;  // bytes into the output
-};
-
-vd_status make_cat(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
-  if (call.n_inputs < 1 || call.n_outputs != 1)
-    return fail(err, VD_INVALID, "cat takes one tensor or more");
-  const vd_tensor& y = call.outputs[0];
-  int dim = dim_attr(call, y);
-  if (dim < 0) return fail(err, VD_INVALID, "cat needs dim in [0, %d)", y.ndim);
-  const int bytes = sdk::size_of(out_type(call));
-  int64_t stride[VD_MAX_NDIM], s = 1, at = 0;
-  for (int i = y.ndim - 1; i >= 0; --i) {
-    stride[i] = s;
-    s *= y.shape[i];
-  }
-  std::vector<CatPart> parts;
-  for (int i = 0; i < call.n_inputs; ++i) {
-    const vd_tensor& x = call.inputs[i];
-    if (x.ndim != y.ndim || in_type(call, i) != out_type(call))
-      return fail(err, VD_INVALID, "cat: input %d differs in rank or dtype", i);
-    parts.push_back(
-        {CopyPlan(x.ndim, x.shape, stride, x.strides, bytes), at * stride[dim] * bytes});
-    at += x.shape[dim];
-  }
-  return answer(kernel, kStrided, [parts](Device& d, const vd_call& c, vd_err*) {
-    for (size_t i = 0; i < parts.size(); ++i)
-      parts[i].plan.run(d, out_ptr<char>(c) + parts[i].offset, in_ptr<char>(c, int(i)));
-    return VD_OK;
-  });
-}
-
-}  // namespace
-
-void add_copy(sdk::Table<Make>& table) {
-  table.add("copy", make_copy);
-  table.add("cat", make_cat);
-  table.add("real_view", make_view<true>);
-  table.add("complex_view", make_view<false>);
+void CopyPlan::run(Device& d, void* dst, const void* src) const {
+  d.pool.ranges(units_, cost_, align_, [&](int64_t b, int64_t e) { part(d.simd, dst, src, b, e); });
 }
 
 }  // namespace vob

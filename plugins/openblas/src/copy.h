@@ -22,21 +22,30 @@ class CopyPlan {
   CopyPlan(int ndim, const int64_t* shape, const int64_t* dst_stride, const int64_t* src_stride,
            int bytes);
   void run(Device& d, void* dst, const void* src) const;
+  /* The work in parts that threads may share: units [begin, end) of `units()`, each of `cost()`
+   * element-operations; a share is best a multiple of `align()`. */
+  int64_t units() const { return units_; }
+  double cost() const { return cost_; }
+  int64_t align() const { return align_; }
+  void part(const Simd* s, void* dst, const void* src, int64_t begin, int64_t end) const;
 
  private:
   struct Dim {
     int64_t size, dst, src;
   };
-  enum class Kind { Empty, Runs, Transpose, Strided };
+  enum class Kind { Empty, Whole, Runs, Transpose, Strided };
+  void share_out();
   void offsets(int64_t unit, int dims, int64_t& dst, int64_t& src) const;
-  void runs(Device& d, char* dst, const char* src) const;
-  void transpose(Device& d, char* dst, const char* src) const;
-  void strided(Device& d, char* dst, const char* src) const;
+  void whole(const Simd* s, char* dst, const char* src, int64_t begin, int64_t end) const;
+  void runs(const Simd* s, char* dst, const char* src, int64_t begin, int64_t end) const;
+  void transpose(const Simd* s, char* dst, const char* src, int64_t begin, int64_t end) const;
+  void strided(const Simd* s, char* dst, const char* src, int64_t begin, int64_t end) const;
 
   int nd_ = 0;
   Dim dim_[VD_MAX_NDIM + 1];  // the innermost last; for a transpose the last two
   int bytes_ = 1;
-  int64_t numel_ = 0;
+  int64_t numel_ = 0, units_ = 0, align_ = 1;
+  double cost_ = 1;
   Kind kind_ = Kind::Empty;
 };
 

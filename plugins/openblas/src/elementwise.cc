@@ -208,19 +208,21 @@ const char* const kBinary[] = {VOB_BINARY_OPS(VOB_NAME)};
 const char* const kCompare[] = {VOB_COMPARE_OPS(VOB_NAME)};
 #undef VOB_NAME
 
-/* The loop for float32 (which the halves use too) or float64. */
-Loop float_loop(Device& d, const char* op, Float f, int arity) {
-  Loop loop = nullptr;
+/* The loop compiled for this CPU, or nullptr. */
+Loop simd_loop(const Device& d, const char* op, Float f, int arity) {
   if (arity == 1) {
     int i = index_of(op, kUnary, kUnaryOps);
-    if (i >= 0) loop = d.simd->unary[f][i];
-  } else if (arity == 2) {
-    int i = index_of(op, kBinary, kBinaryOps);
-    if (i >= 0) loop = d.simd->binary[f][i];
-    i = index_of(op, kCompare, kCompareOps);
-    if (i >= 0) loop = d.simd->compare[f][i];
+    return i >= 0 ? d.simd->unary[f][i] : nullptr;
   }
-  if (loop) return loop;
+  int i = index_of(op, kBinary, kBinaryOps);
+  if (i >= 0) return d.simd->binary[f][i];
+  i = index_of(op, kCompare, kCompareOps);
+  return i >= 0 && f != kBF16 ? d.simd->compare[f][i] : nullptr;
+}
+
+/* The loop for float32 (which float16 and most of bfloat16 use too) or float64. */
+Loop float_loop(const Device& d, const char* op, Float f, int arity) {
+  if (Loop loop = simd_loop(d, op, f, arity)) return loop;
   return libm_loop(op, f == kF64 ? DType::F64 : DType::F32);
 }
 
@@ -253,8 +255,10 @@ vd_status make(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel, 
     op = Arity == 1 ? "gelu_tanh" : "gelu_tanh_backward";
   LoopSpec spec;
   if (sdk::is_float(t)) {
-    spec.loop = float_loop(d, op, t == DType::F64 ? kF64 : kF32, Arity);
     spec.cost = transcendental(op) ? (t == DType::F64 ? 16 : 4) : 1;
+    if (t == DType::BF16 && out_type(call) == t) spec.loop = simd_loop(d, op, kBF16, Arity);
+    spec.raw = spec.loop != nullptr;
+    if (!spec.loop) spec.loop = float_loop(d, op, t == DType::F64 ? kF64 : kF32, Arity);
   } else if (sdk::is_complex(t)) {
     spec.loop = complex_loop(op, t);
     spec.cost = transcendental(op) ? 32 : 2;

@@ -6,6 +6,7 @@
 #include <complex>
 
 #include "matrices.h"
+#include "svd.h"
 
 namespace vob {
 namespace {
@@ -25,82 +26,53 @@ int cholesky(const Matrices& shape, const Lapack& lapack, const vd_call& call, i
 }
 
 /* a = Q R from a^T = L Q', with Q = Q'^T and R = L^T: both lie right as they are. */
+/* From this size on the reflectors are made and applied in blocks: fewer passes over the matrix. */
+constexpr int kBlocked = 32, kReflectors = 16;
+
+/* a = Q R from a^T = L Q', with Q = Q'^T and R = L^T: both lie right as they are. */
 template <class T>
 int qr(const Matrices& shape, const Lapack& lapack, const vd_call& call, int64_t i) {
   const int m = int(shape.m), n = int(shape.n), k = std::min(m, n);
   const int wide = sdk::attr_int(call, "complete", 0) ? m : k;
   T *q = shape.out<T>(call, 0, i, shape.m * wide), *r = shape.out<T>(call, 1, i, wide * shape.n);
-  if (n == 0)  // an identity, of which LAPACK would not hear
-    for (int64_t j = 0; j < int64_t(m) * wide; ++j) q[j] = j % (wide + 1) == 0 ? T(1) : T(0);
+  const bool blocked = k >= kBlocked;
+  if (n == 0 || blocked)  // an identity, of which LAPACK would not hear, or which it multiplies
+    for (int c = 0; c < m; ++c)
+      for (int row = 0; row < wide; ++row) q[int64_t(c) * wide + row] = T(row == c);
   if (m == 0 || n == 0) return 0;
   const auto& l = lapack.of(T{});
-  T best[2];
-  int ask = -1, info = 0;
-  l.gelqf(&n, &m, nullptr, &n, nullptr, best, &ask, &info);
-  l.orglq(&wide, &m, &k, nullptr, &wide, nullptr, best + 1, &ask, &info);
-  int lwork = std::max(int(std::real(best[0])), int(std::real(best[1])));
-  lwork = std::max({lwork, n, wide, 1});
-  const size_t sizes = size_t(m) * n + k + lwork;
+  int lwork = std::max(m, wide) * kReflectors, info = 0;
+  if (!blocked) {
+    T best[2];
+    int ask = -1;
+    l.gelqf(&n, &m, nullptr, &n, nullptr, best, &ask, &info);
+    l.orglq(&wide, &m, &k, nullptr, &wide, nullptr, best + 1, &ask, &info);
+    lwork = std::max(int(std::real(best[0])), int(std::real(best[1])));
+    lwork = std::max({lwork, n, wide, 1});
+  }
+  const int taus = blocked ? k * kReflectors : k;
+  const size_t sizes = size_t(m) * n + taus + lwork;
   T* work = static_cast<T*>(thread_scratch(1, sizes * sizeof(T)));
   if (!work) return kNoMemory;
-  T *b = work, *tau = b + int64_t(m) * n, *rest = tau + k;
+  T *b = work, *tau = b + int64_t(m) * n, *rest = tau + taus;
   std::copy_n(shape.in<T>(call, 0, i, shape.m * shape.n), int64_t(m) * n, b);
-  l.gelqf(&n, &m, b, &n, tau, rest, &lwork, &info);
+  if (blocked)
+    l.gelqt(&n, &m, &kReflectors, b, &n, tau, &kReflectors, rest, &info);
+  else
+    l.gelqf(&n, &m, b, &n, tau, rest, &lwork, &info);
   if (info) return info;
   for (int row = 0; row < wide; ++row)
     for (int c = 0; c < n; ++c) r[int64_t(row) * n + c] = c >= row ? b[int64_t(row) * n + c] : T(0);
+  if (blocked) {
+    l.gemlqt("R", "N", &wide, &m, &k, &kReflectors, b, &n, tau, &kReflectors, q, &wide, rest,
+             &info);
+    return info;
+  }
   // the reflectors: the first k rows there, in memory every n-th element
   for (int c = 0; c < m; ++c)
     for (int row = 0; row < wide; ++row)
       q[int64_t(c) * wide + row] = row < k ? b[int64_t(c) * n + row] : T(0);
   l.orglq(&wide, &m, &k, q, &wide, tau, rest, &lwork, &info);
-  return info;
-}
-
-template <class T, class R>
-void gesdd(const LapackOf<T, R>& l, const char* job, int m, int n, T* a, R* s, T* u, int ldu, T* vt,
-           int ldvt, T* work, int lwork, R* real, int* whole, int* info) {
-  if constexpr (std::is_same_v<T, R>) {
-    using F = void (*)(const char*, const int*, const int*, T*, const int*, R*, T*, const int*, T*,
-                       const int*, T*, const int*, int*, int*);
-    reinterpret_cast<F>(l.gesdd)(job, &m, &n, a, &m, s, u, &ldu, vt, &ldvt, work, &lwork, whole,
-                                 info);
-  } else {
-    using F = void (*)(const char*, const int*, const int*, T*, const int*, R*, T*, const int*, T*,
-                       const int*, T*, const int*, R*, int*, int*);
-    reinterpret_cast<F>(l.gesdd)(job, &m, &n, a, &m, s, u, &ldu, vt, &ldvt, work, &lwork, real,
-                                 whole, info);
-  }
-}
-
-/* a^T = U' S V'^H is a = conj(V') S U'^T: what LAPACK writes as U' is our V^H, and the reverse. */
-template <class T>
-int svd_of(const Matrices& shape, const Lapack& lapack, const vd_call& call, int64_t i,
-           const char* job, void* values, T* u, T* vh, int64_t inner_u, int64_t inner_v) {
-  using R = decltype(std::real(T{}));
-  const int m = int(shape.n), n = int(shape.m), k = std::min(m, n);  // LAPACK's
-  R* s = static_cast<R*>(values);
-  if (k == 0) {
-    for (int64_t j = 0; u && j < shape.m * inner_u; ++j) u[j] = j % (inner_u + 1) ? T(0) : T(1);
-    for (int64_t j = 0; vh && j < inner_v * shape.n; ++j) vh[j] = j % (shape.n + 1) ? T(0) : T(1);
-    return 0;
-  }
-  const int ldu = m, ldvt = std::max<int>(1, int(inner_u));
-  T best;
-  int info = 0;
-  gesdd(lapack.of(T{}), job, m, n, (T*)nullptr, (R*)nullptr, (T*)nullptr, ldu, (T*)nullptr, ldvt,
-        &best, -1, (R*)nullptr, nullptr, &info);
-  const int lwork = std::max(1, int(std::real(best)) + 1), big = std::max(m, n);
-  const size_t reals =
-      std::is_same_v<T, R> ? 0 : size_t(k) * std::max(5 * k + 7, 2 * big + 2 * k + 1);
-  const size_t bytes = (size_t(m) * n + lwork) * sizeof(T) + reals * sizeof(R) + 8 * k * 4 + 64;
-  char* mem = static_cast<char*>(thread_scratch(1, bytes));
-  if (!mem) return kNoMemory;
-  T *a = reinterpret_cast<T*>(mem), *work = a + int64_t(m) * n;
-  R* real = reinterpret_cast<R*>(work + lwork);
-  int* whole = reinterpret_cast<int*>(real + reals);
-  std::copy_n(shape.in<T>(call, 0, i, shape.m * shape.n), int64_t(m) * n, a);
-  gesdd(lapack.of(T{}), job, m, n, a, s, vh, ldu, u, ldvt, work, lwork, real, whole, &info);
   return info;
 }
 

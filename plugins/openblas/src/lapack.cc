@@ -20,6 +20,7 @@ bool bind_type(L& l, char letter, bool complex, void* (*find)(void*, const char*
   };
   return one(l.getrf, "getrf") && one(l.getrs, "getrs") && one(l.potrf, "potrf") &&
          one(l.gelqf, "gelqf") && one(l.orglq, complex ? "unglq" : "orglq") &&
+         one(l.gelqt, "gelqt") && one(l.gemlqt, "gemlqt") && one(l.trtri, "trtri") &&
          one(l.gesdd, "gesdd") && one(l.syevd, complex ? "heevd" : "syevd") &&
          one(l.geev, "geev") && cblas(l.trsm, "trsm");
 }

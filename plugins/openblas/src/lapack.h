@@ -21,6 +21,14 @@ struct LapackOf {
                 int* info) = nullptr;
   void (*orglq)(const int* m, const int* n, const int* k, T* a, const int* lda, const T* tau,
                 T* work, const int* lwork, int* info) = nullptr;
+  /* The same with the reflectors in blocks of mb rows, whose factors t are kept. */
+  void (*gelqt)(const int* m, const int* n, const int* mb, T* a, const int* lda, T* t,
+                const int* ldt, T* work, int* info) = nullptr;
+  void (*gemlqt)(const char* side, const char* trans, const int* m, const int* n, const int* k,
+                 const int* mb, const T* v, const int* ldv, const T* t, const int* ldt, T* c,
+                 const int* ldc, T* work, int* info) = nullptr;
+  void (*trtri)(const char* uplo, const char* diag, const int* n, T* a, const int* lda,
+                int* info) = nullptr;
   /* gesdd and syevd of the complex types take rwork before iwork (and info). */
   void* gesdd = nullptr;
   void* syevd = nullptr;

@@ -23,7 +23,7 @@ constexpr int kSpinsToYield = 200;  // the caller gives its core up if a worker 
 void Pool::start() {
   owner_ = static_cast<int>(getpid());
   quit_.store(false);
-  for (int i = 1; i < threads_; ++i) workers_.emplace_back([this] { work(); });
+  for (int i = 1; i < threads_; ++i) workers_.emplace_back([this, i] { work(i); });
 }
 
 void Pool::stop() {
@@ -43,36 +43,42 @@ void Pool::stop() {
   workers_.clear();
 }
 
-/* Takes tasks of the current job until none is left. */
-void Pool::drain() {
-  uint64_t seen = ticket_.load(std::memory_order_acquire);
-  while (uint32_t(seen)) {
-    if (!ticket_.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel,
-                                       std::memory_order_acquire))
-      continue;
-    task_(context_, count_ - int64_t(uint32_t(seen)));
-    done_.fetch_add(1, std::memory_order_release);
-    seen = ticket_.load(std::memory_order_acquire);
+/* Takes indices of the current job until none is left: first its own, then those of the others. */
+void Pool::drain(int self) {
+  for (int i = 0; i < threads_; ++i) {
+    const int t = self + i < threads_ ? self + i : self + i - threads_;
+    std::atomic<uint64_t>& left = shares_[size_t(t)].left;
+    uint64_t seen = left.load(std::memory_order_acquire);
+    while (uint32_t(seen)) {
+      if (!left.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel,
+                                      std::memory_order_acquire))
+        continue;
+      task_(context_, first(t + 1) - int64_t(uint32_t(seen)));
+      done_.fetch_add(1, std::memory_order_release);
+      seen = left.load(std::memory_order_acquire);
+    }
   }
 }
 
-void Pool::work() {
+void Pool::work(int self) {
+  uint32_t seen = 0;
   for (;;) {
     int spins = 0;
-    while (!uint32_t(ticket_.load(std::memory_order_acquire))) {
+    while (job_.load(std::memory_order_acquire) == seen) {
       if (++spins < kSpins) {
         relax();
         continue;
       }
       std::unique_lock<std::mutex> lock(mutex_);
       sleepers_.fetch_add(1);
-      wake_.wait(lock, [&] { return quit_.load() || uint32_t(ticket_.load()); });
+      wake_.wait(lock, [&] { return quit_.load() || job_.load() != seen; });
       sleepers_.fetch_sub(1);
       if (quit_.load()) return;
       spins = 0;
     }
     if (quit_.load(std::memory_order_relaxed)) return;
-    drain();
+    seen = job_.load(std::memory_order_acquire);
+    drain(self);
   }
 }
 
@@ -93,14 +99,18 @@ void Pool::run(int64_t n, void (*task)(void*, int64_t), void* context) {
   context_ = context;
   count_ = n;
   done_.store(0, std::memory_order_relaxed);
-  ticket_.store(uint64_t(++job_) << 32 | uint64_t(n));  // seq_cst: ordered before `sleepers_`
+  const uint32_t job = job_.load(std::memory_order_relaxed) + 1;
+  for (int t = 0; t < threads_; ++t)  // a thread may begin as soon as it sees its share
+    shares_[size_t(t)].left.store(uint64_t(job) << 32 | uint64_t(first(t + 1) - first(t)),
+                                  std::memory_order_release);
+  job_.store(job);  // seq_cst: ordered before `sleepers_`
   if (sleepers_.load()) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
     }
     wake_.notify_all();
   }
-  drain();
+  drain(0);
   int spins = 0;
   while (done_.load(std::memory_order_acquire) != n) {
     if (++spins < kSpinsToYield) {

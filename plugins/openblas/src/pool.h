@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -13,7 +14,10 @@ namespace vob {
 
 class Pool {
  public:
-  explicit Pool(int threads) : threads_(threads) {}
+  // in element-operations: below the first a hand-off costs more than it gains
+  static constexpr double kSerialWork = 32768, kChunkWork = 65536;
+
+  explicit Pool(int threads) : shares_(new Share[size_t(threads)]), threads_(threads) {}
   ~Pool() { stop(); }
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -21,7 +25,8 @@ class Pool {
   int threads() const { return threads_; }
 
   /* Calls task(context, i) for every i in [0, n), on all threads, and returns when all are done.
-   * Indices are handed out one by one, so that a thread slowed by a neighbour takes fewer. */
+   * A thread begins with indices of its own, the same ones each time, so that what it read or wrote
+   * last time is in its caches; then it helps those that a neighbour slows down. */
   void run(int64_t n, void (*task)(void*, int64_t), void* context);
 
   template <class F>
@@ -56,24 +61,29 @@ class Pool {
   }
 
  private:
-  static constexpr double kSerialWork = 32768;  // below this a hand-off costs more than it gains
-  static constexpr double kChunkWork = 65536;
   static constexpr int64_t kChunksPerThread = 8;
 
   void start();
   void stop();
-  void work();
-  void drain();
+  void work(int self);
+  void drain(int self);
+  /* The first index of the thread's own: the range [first(t), first(t + 1)) is shared out there. */
+  int64_t first(int64_t t) const { return (count_ * t + threads_ - 1) / threads_; }
 
-  // A job in one word, (number of the job << 32 | tasks not yet taken): whoever lowers it by
-  // compare-and-swap owns that task, and the job cannot end before its owner counted it done.
-  alignas(64) std::atomic<uint64_t> ticket_{0};
-  alignas(64) std::atomic<int64_t> done_{0};
-  alignas(64) std::atomic<int> sleepers_{0};
+  // What is left of a thread's own indices, in one word with the number of the job: (job << 32 |
+  // left). Whoever lowers it by compare-and-swap owns that index, and the job cannot end before
+  // its owner counted it done.
+  struct alignas(64) Share {
+    std::atomic<uint64_t> left{0};
+  };
+  std::unique_ptr<Share[]> shares_;
+  // read by every thread at a job's begin: one cache line
+  alignas(64) std::atomic<uint32_t> job_{0};
   void (*task_)(void*, int64_t) = nullptr;
   void* context_ = nullptr;
   int64_t count_ = 0;
-  uint32_t job_ = 0;
+  alignas(64) std::atomic<int64_t> done_{0};
+  alignas(64) std::atomic<int> sleepers_{0};
   int threads_;
   std::atomic<bool> quit_{false};
   int owner_ = 0;  // the process that started the workers: a fork has none of them

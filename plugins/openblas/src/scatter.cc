@@ -13,6 +13,8 @@ namespace {
 /* What comes to a place that holds a: b instead, the sum, the product, the extreme (a NaN wins). */
 enum class Join { Set, Sum, Product, Largest, Smallest };
 
+constexpr int64_t kNearBytes = 16 << 10, kStretchBytes = 512 << 10;
+
 template <Join J, class T>
 inline T joined(T a, T b) {
   if constexpr (J == Join::Set) {
@@ -169,9 +171,46 @@ class Scatter final : public Kernel {
                   [&](int64_t b, int64_t e) { from_float(d.simd, type_, y + b, wide + b, e - b); });
   }
 
+  /* Rows a power of two apart share few places of a cache, and random rows are written: so a
+   * stretch of `wide` columns is brought to memory of its own and taken back. */
+  template <class Y, class S, class F>
+  bool by_stretches(Device& d, Y* y, const S* src, const int64_t* index, F join) const {
+    const int64_t wide = limit_ * 32 * int64_t(sizeof(Y)) <= kNearBytes ? 32 : 16;
+    if (y_step_ != 1 || i_step_ != 1 || s_step_ != 1 || length_ * 2 < limit_ || limit_ < 16 ||
+        width_ < wide || y_along_ * int64_t(sizeof(Y)) < 512 ||
+        limit_ * wide * int64_t(sizeof(Y)) > kStretchBytes)
+      return false;
+    const int64_t parts = (width_ + wide - 1) / wide, unit = int64_t(sizeof(Y));
+    const auto rows = d.simd->move.rows;
+    d.pool.ranges(others_ / width_ * parts, double((length_ + limit_) * wide) * 2, 1,
+                  [&](int64_t b, int64_t e) {
+                    Y* own = static_cast<Y*>(thread_scratch(0, size_t(limit_ * wide * unit)));
+                    for (int64_t u = b; u < e; ++u) {
+                      const int64_t row = u / parts, j0 = u % parts * wide,
+                                    count = std::min(wide, width_ - j0);
+                      Y* to = y + y_.at(row) + j0;
+                      const int64_t* at = index + i_.at(row) + j0;
+                      const S* from = src + s_.at(row) + j0;
+                      char *there = reinterpret_cast<char*>(to),
+                           *here = reinterpret_cast<char*>(own);
+                      if (own)
+                        rows(here, count * unit, there, y_along_ * unit, count * unit, limit_);
+                      Y* place = own ? own : to;  // without memory: where they are
+                      const int64_t step = own ? count : y_along_;
+                      for (int64_t k = 0; k < length_; ++k, at += i_along_, from += s_along_)
+                        for (int64_t j = 0; j < count; ++j) join(place[at[j] * step + j], from[j]);
+                      if (own)
+                        rows(there, y_along_ * unit, here, count * unit, count * unit, limit_);
+                    }
+                  });
+    return true;
+  }
+
   template <class Y, class S, class F>
   void walk(Device& d, Y* y, const S* src, const int64_t* index, F join) const {
-    const int64_t rows = others_ / width_, parts = std::min<int64_t>(width_, 16);
+    if (by_stretches(d, y, src, index, join)) return;
+    const int64_t rows = others_ / width_, threads = d.pool.threads();
+    const int64_t parts = rows >= 4 * threads ? 1 : std::min<int64_t>(width_, 2 * threads);
     const int64_t part = (width_ + parts - 1) / parts;
     d.pool.ranges(rows * parts, double(length_ * part) * 2, 1, [&](int64_t b, int64_t e) {
       for (int64_t u = b; u < e; ++u) {

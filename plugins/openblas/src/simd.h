@@ -45,7 +45,7 @@ enum CompareOp { VOB_COMPARE_OPS(VOB_ENUM) kCompareOps };
 enum EwiseOp { VOB_EWISE_OPS(VOB_ENUM) kEwiseOps };
 #undef VOB_ENUM
 
-enum Float { kF32 = 0, kF64 = 1 };  // first index of the tables below
+enum Float { kF32 = 0, kF64 = 1, kBF16 = 2 };  // first index of the tables below
 
 /* The coefficients of one Adam step, worked out once per call. */
 struct AdamStep {
@@ -108,6 +108,8 @@ struct RecurrentLoops {
                        int64_t n);
 };
 
+constexpr int64_t kChannelPad = 16;  // of conv_outer: the widest vector
+
 struct AttentionLoops;
 struct QuantLoops;
 template <class E>
@@ -116,9 +118,21 @@ struct PackedKernels;
 template <class T>
 struct FftLoops;
 
+/* Words carried from place to place. */
+struct MoveLoops {
+  /* to[i] = from[n - 1 - i], of words of 1, 2, 4 and 8 bytes. */
+  void (*reversed[4])(void* to, const void* from, int64_t n);
+  /* `rows` rows of `bytes` bytes; from one to the next it is that many bytes. */
+  void (*rows)(char* to, int64_t to_step, const char* from, int64_t from_step, int64_t bytes,
+               int64_t rows);
+  /* Negative if one of them is not in [0, limit). */
+  int64_t (*outside)(const int64_t* index, int64_t n, int64_t limit);
+};
+
 struct Simd {
-  Loop unary[2][kUnaryOps];  // some only for float32: the others are nullptr
-  Loop binary[2][kBinaryOps];
+  // float32, float64, bfloat16; nullptr where there is none
+  Loop unary[3][kUnaryOps];
+  Loop binary[3][kBinaryOps];
   Loop compare[2][kCompareOps];  // to bool
   Loop ewise[2][kEwiseOps];
   /* `half` pairs of a row: (x[i], x[i + half]), or neighbours if interleaved. */
@@ -132,6 +146,7 @@ struct Simd {
   void (*f32_to_f16)(uint16_t*, const float*, int64_t);
   Loop narrow[2], widen[2];  // the same as element-wise loops: bfloat16, then float16
   void (*fill32)(void* y, const void* x, int64_t n);  // n times the 4 bytes at x
+  MoveLoops move;
   /* Copies past the caches: dst is 64-byte aligned, bytes a multiple of 64.  Others see it after
    * stream_end, which is dear: once per chunk of work, not per block. */
   void (*stream)(void* dst, const void* src, int64_t bytes);
@@ -250,6 +265,13 @@ struct Simd {
   void (*conv_products64)(double* to, int64_t ldt, const double* const* g, int64_t gstep, int64_t m,
                           const double* const* x, int64_t xstep, int64_t count, int64_t lines,
                           int64_t n);
+  /* to[j * ldt + o] += the product of channel o of g, whose ldg channels lie side by side pixel by
+   * pixel, and x[j]; ldg is a multiple of kChannelPad. */
+  void (*conv_outer32)(float* to, int64_t ldt, const float* g, int64_t ldg, const float* const* x,
+                       int64_t xstep, int64_t count, int64_t lines, int64_t n);
+  void (*conv_outer64)(double* to, int64_t ldt, const double* g, int64_t ldg,
+                       const double* const* x, int64_t xstep, int64_t count, int64_t lines,
+                       int64_t n);
   /* One element of the window for n results: the largest and its place, or the sum. */
   void (*max_line32)(float* best, int32_t* where, const float* x, int64_t n, int64_t stride,
                      int64_t first);

@@ -9,6 +9,7 @@
 namespace vob {
 namespace {
 
+constexpr int64_t kLarge = 64;
 enum { kLeft = 141, kUpper = 121, kLower = 122, kUnit = 132, kNonUnit = 131 };  // CBLAS
 
 template <class T>
@@ -39,6 +40,38 @@ int solve(const Matrices& shape, const Lapack& lapack, const vd_call& call, int6
   for (int64_t r = 0; r < n; ++r)
     for (int64_t c = 0; c < k; ++c) x[r * k + c] = columns[c * n + r];
   return info;
+}
+
+/* One large system after the other, its columns shared out: for fewer systems than threads. */
+template <class T>
+vd_status solve_columns(Device& d, const vd_call& call, const Matrices& shape, vd_err* err) {
+  const vd_tensor& right = call.inputs[1];
+  const int n = int(shape.n), k = int(right.shape[right.ndim - 1]);
+  const size_t elements = size_t(n) * n + size_t(n) * k;
+  T* a = static_cast<T*>(d.scratch.get(elements * sizeof(T) + size_t(n) * sizeof(int)));
+  if (!a) return fail(err, VD_OOM, "solve: no memory to work in");
+  T* columns = a + int64_t(n) * n;
+  int* pivots = reinterpret_cast<int*>(columns + int64_t(n) * k);
+  const auto& l = d.blas.lapack.of(T{});
+  for (int64_t i = 0; i < shape.batch; ++i) {
+    std::copy_n(shape.in<T>(call, 0, i, shape.n * shape.n), int64_t(n) * n, a);
+    int info = 0;
+    l.getrf(&n, &n, a, &n, pivots, &info);
+    if (info) return fail(err, VD_INVALID, "solve: the matrix is singular");
+    const T* b = shape.in<T>(call, 1, i, int64_t(n) * k);
+    T* x = shape.out<T>(call, 0, i, int64_t(n) * k);
+    d.pool.ranges(k, double(n) * n, 16, [&](int64_t first, int64_t last) {
+      const int count = int(last - first);
+      T* own = columns + first * n;
+      int ignored = 0;
+      for (int64_t r = 0; r < n; ++r)
+        for (int64_t c = 0; c < count; ++c) own[c * n + r] = b[r * k + first + c];
+      l.getrs("T", &n, &count, a, &n, pivots, own, &n, &ignored);
+      for (int64_t r = 0; r < n; ++r)
+        for (int64_t c = 0; c < count; ++c) x[r * k + first + c] = own[c * n + r];
+    });
+  }
+  return VD_OK;
 }
 
 /* CBLAS knows rows: no transposing, and a zero on the diagonal gives infinities. */
@@ -112,11 +145,35 @@ VOB_MATRICES(solve, 2, 1, "the matrix is singular")
 VOB_MATRICES(solve_triangular, 2, 1, "")
 VOB_MATRICES(slogdet, 1, 2, "")
 
+vd_status make_solve(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd_err* err) {
+  if (vd_status s = make_matrices<solve_kernel>(d, call, kernel, err)) return s;
+  const Matrices shape(call.inputs[0]);
+  const vd_tensor& right = call.inputs[1];
+  if (shape.batch >= d.pool.threads() || shape.n < kLarge || right.shape[right.ndim - 1] < kLarge)
+    return VD_OK;
+  auto share = [&](auto zero) {
+    using T = decltype(zero);
+    return answer(kernel, kPreferred, [shape](Device& dev, const vd_call& c, vd_err* e) {
+      return solve_columns<T>(dev, c, shape, e);
+    });
+  };
+  switch (in_type(call, 0)) {
+    case DType::F32:
+      return share(float{});
+    case DType::F64:
+      return share(double{});
+    case DType::C64:
+      return share(std::complex<float>{});
+    default:
+      return share(std::complex<double>{});
+  }
+}
+
 }  // namespace
 
 void add_solve(sdk::Table<Make>& table) {
   table.add("lu", make_matrices<lu_kernel>);
-  table.add("solve", make_matrices<solve_kernel>);
+  table.add("solve", make_solve);
   table.add("solve_triangular", make_matrices<solve_triangular_kernel>);
   table.add("slogdet", make_matrices<slogdet_kernel>);
 }

@@ -1,38 +1,11 @@
 // `sort` along a dim, stable, with indices: keys are mapped to unsigned integers in whose order
 // NaN comes last, then sorted by radix, or by comparison when the line is short.
 #include <algorithm>
-#include <type_traits>
 
-#include "lines.h"
+#include "order.h"
 
 namespace vob {
 namespace {
-
-template <class T>
-using Key = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
-
-/* Order-preserving; all NaN map to the largest key, -0 to that of 0. */
-template <class T>
-Key<T> key_of(T v, bool descending) {
-  Key<T> k;
-  if constexpr (std::is_floating_point_v<T>) {
-    constexpr Key<T> sign = Key<T>(1) << (sizeof(T) * 8 - 1);
-    k = sdk::bits_as<Key<T>>(v == 0 ? T(0) : v);
-    k = k & sign ? ~k : k | sign;
-    if (v != v) k = ~Key<T>(0);
-  } else if constexpr (std::is_signed_v<T>) {
-    k = Key<T>(int64_t(v)) + (Key<T>(1) << (sizeof(Key<T>) * 8 - 1));
-  } else {
-    k = Key<T>(v);
-  }
-  return descending ? ~k : k;
-}
-
-template <class K>
-struct Pair {
-  K key;
-  K index;
-};
 
 /* By 8-bit digits from the lowest; digits that are all equal are skipped. */
 template <class K>
@@ -111,6 +84,9 @@ vd_status make(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd
 
 }  // namespace
 
-void add_sort(sdk::Table<Make>& table) { table.add("sort", make); }
+void add_sort(sdk::Table<Make>& table) {
+  table.add("sort", make);
+  add_select(table);
+}
 
 }  // namespace vob

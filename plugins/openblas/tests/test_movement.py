@@ -66,6 +66,21 @@ def test_cat(blas, dtype):
         np.testing.assert_array_equal(y, want)
 
 
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4", "f8", "c16"])
+def test_reversed_and_rows(simd_device, dtype):
+    x = values((40, 203), np.dtype(dtype))
+    for view in (x[:, ::-1], x[::-1], x[:, :3], x[:, 5:16], x[:, 1:34], x[:, 7:]):
+        (y,) = simd_device.run("copy", [view], [(view.shape, dtype)])
+        np.testing.assert_array_equal(y, view)
+
+
+@pytest.mark.parametrize("size", [2, 300_000])
+def test_cat_shared_out(blas, size):
+    xs = [values((size + i,), np.dtype("f4"), i) for i in range(5)]
+    (y,) = blas.run("cat", xs, [((5 * size + 10,), "f4")], dim=0)
+    np.testing.assert_array_equal(y, np.concatenate(xs))
+
+
 @pytest.mark.parametrize("dtype", COMPLEX, ids=str)
 def test_complex_views(blas, dtype):
     x = values((3, 4), dtype)

@@ -143,3 +143,30 @@ def test_index_out_of_range(blas, n, wrong):
         with pytest.raises(Failure, match=rf"index {wrong} is out of range for size 10") as e:
             blas.run(op, inputs, outputs, **attrs)
         assert e.value.status == INVALID
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "f2", "i4", "u1"])
+@pytest.mark.parametrize("rows", [40, 3000])
+def test_scatter_into_stretches_of_columns(blas, dtype, rows):
+    rng = np.random.default_rng(0)
+    x, src = (rng.integers(-4, 4, (2, rows, 150)).astype(dtype) for _ in range(2))
+    index = rng.integers(0, rows, src.shape)
+    at = (np.arange(2)[:, None, None], index, np.arange(150))
+    for op, add in (("scatter_add", np.add.at), ("scatter", None)):
+        want = x.copy()
+        if add:
+            add(want, at, src)
+        else:
+            for k in range(rows):  # the last one stays
+                want[at[0], index[:, k : k + 1], at[2]] = src[:, k : k + 1]
+        (y,) = blas.run(op, [x, index, src], [(x.shape, dtype)], dim=1)
+        np.testing.assert_array_equal(y, want)
+
+
+def test_index_out_of_range_among_many(blas):
+    x = np.zeros((4, 5000), "f4")
+    for wrong in (-1, 5000, -(2**63), 2**63 - 1):
+        index = np.zeros((4, 5000), "i8")
+        index[3, 4321] = wrong
+        with pytest.raises(Failure, match=f"index {wrong} is out of range for size 5000"):
+            blas.run("gather", [x, index], [(x.shape, "f4")], dim=1)

@@ -110,3 +110,25 @@ def test_copies_of_odd_places(blas, dtype):
     np.testing.assert_array_equal(y, x[:, ::-1])
     (y,) = blas.run("cat", [x[:, 1493:], x[:, :1493]], [(x.shape, dtype)], dim=1)
     np.testing.assert_array_equal(y, np.roll(x, 7, 1))
+
+
+@pytest.mark.parametrize("dtype", ["u1", "f2", "f4", "i8", "c16"])
+def test_pad_constant(simd_device, dtype):
+    x = values((2, 3, 4, 37), np.dtype(dtype))
+    value = np.asarray(3, dtype)
+    for pads in [
+        (1, 2),
+        (0, 3, 2, 0),
+        (5, 0, 0, 1, 1, 1),
+        (1, 1, 1, 1, 0, 2, 3, 0),
+        (70, 70, 9, 9),
+    ]:
+        around = [(0, 0)] * (4 - len(pads) // 2) + list(zip(pads[::2], pads[1::2], strict=True))[
+            ::-1
+        ]
+        want = np.pad(x, around, constant_values=value)
+        (y,) = simd_device.run("pad_constant", [x, value], [(want.shape, dtype)], pads=pads)
+        np.testing.assert_array_equal(y, want)
+    row = values((300,), np.dtype(dtype))
+    (y,) = simd_device.run("pad_constant", [row, value], [((307,), dtype)], pads=(3, 4))
+    np.testing.assert_array_equal(y, np.pad(row, (3, 4), constant_values=value))

@@ -48,6 +48,7 @@ def _others(device: Any) -> dict[str, Callable[[], Any]]:
         "uniform": lambda: vidya.rand(4, device=device),
         "normal": lambda: vidya.randn(4, device=device),
         "random_bits": lambda: vidya.randint(9, size=4, device=device),
+        "random_permutation": lambda: vidya.randperm(4, device=device),
         "tanh_backward": lambda: tanh_backward(x(4), x(4)),
         "resize_linear": lambda: resize_linear(x(1, 1, 4), 2, 8, 0.5, False),
         "adamw_step": lambda: adamw_step(*(x(4) for _ in range(4)), *adam),

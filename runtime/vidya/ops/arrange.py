@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from ..dtypes import int64
 from ..engine.from_host import tensor
+from ..schema import op
 from .create import arange
 from .elementwise import clone
 from .index import index_select
@@ -98,12 +100,23 @@ def repeat_interleave(
 def flip(x: Tensor, *dims: Any) -> Tensor:
     """The order along these dims reversed; a copy."""
     given = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
-    axes = [wrap_dim("flip", d, x.ndim) for d in given]
+    axes = tuple(wrap_dim("flip", d, x.ndim) for d in given)
     if len(set(axes)) != len(axes):
         raise ValueError(f"flip: dims {tuple(given)} name a dim twice")
-    start = tuple(s - 1 if i in axes and s else 0 for i, s in enumerate(x.shape))
-    step = tuple(-1 if i in axes else 1 for i in range(x.ndim))
+    return _flip(x, axes)
+
+
+@op("flip")
+def _flip(x: Tensor, dims) -> Tensor:
+    """The order along these dims reversed."""
+    start = tuple(s - 1 if i in dims and s else 0 for i, s in enumerate(x.shape))
+    step = tuple(-1 if i in dims else 1 for i in range(x.ndim))
     return clone(slice_(x, start, tuple(x.shape), step))
+
+
+@_flip.pullback(saves="")
+def _(ctx, x, dims):
+    return lambda g: _flip(g, dims)
 
 
 def fliplr(x: Tensor) -> Tensor:
@@ -132,14 +145,25 @@ def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     axes = dims if isinstance(dims, (tuple, list)) else (dims,)
     if len(moves) != len(axes):
         raise ValueError(f"roll: {len(moves)} shifts do not fit {len(axes)} dims")
+    axes = tuple(wrap_dim("roll", d, x.ndim) for d in axes)
+    return _roll(x, tuple(index(m) for m in moves), axes)
+
+
+@op("roll")
+def _roll(x: Tensor, shifts, dims) -> Tensor:
+    """Moved by `shifts` along `dims`."""
     out = x
-    for move, d in zip(moves, axes, strict=True):
-        axis = wrap_dim("roll", d, x.ndim)
+    for move, axis in zip(shifts, dims, strict=True):
         size = out.shape[axis] if out.ndim else 0
         by = move % size if size else 0
         if by:
             out = cat([narrow(out, axis, size - by, by), narrow(out, axis, 0, size - by)], axis)
     return clone(out) if out is x else out
+
+
+@_roll.pullback(saves="")
+def _(ctx, x, shifts, dims):
+    return lambda g: _roll(g, tuple(-s for s in shifts), dims)
 
 
 def rot90(x: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:

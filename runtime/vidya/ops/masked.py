@@ -25,14 +25,18 @@ def nonzero(x: Tensor, *, as_tuple: bool = False) -> Any:
     mask = x if x.dtype is bool_ else x != 0
     places = _places(mask.detach().numpy(force=True))
     if as_tuple:
-        return tuple(tensor(p, device=x.device) for p in places)
-    stacked = np.stack(places, 1) if x.ndim else np.zeros((len(places[0]), 0), np.int64)
-    return tensor(stacked, dtype=int64, device=x.device)
+        return tuple(tensor(p.astype(np.int64), device=x.device) for p in places)
+    table = np.empty((len(places[0]), x.ndim), np.int64)
+    for d in range(x.ndim):
+        table[:, d] = places[d]
+    return tensor(table, device=x.device)
 
 
 def _places(mask: np.ndarray) -> tuple[np.ndarray, ...]:
     """np.nonzero by the flat mask: its own walk over several dims takes four times as long."""
     flat = np.flatnonzero(mask)
+    if mask.size <= 2**32:
+        flat = flat.astype(np.uint32)  # divided in half the time
     found = []
     for size in mask.shape[:0:-1]:
         rest = flat // size

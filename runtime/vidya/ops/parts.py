@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from ..schema import op
 from .layout import cat, reshape
 from .rules import wrap_dim
 from .shape import atleast_1d, atleast_2d, atleast_3d, unsqueeze
@@ -150,7 +151,8 @@ def dsplit(x: Tensor, indices_or_sections: int | Sequence[int]) -> tuple:
 # ---- joining: copies ----
 
 
-def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+@op("stack")
+def stack(tensors: Sequence[Tensor], dim=0) -> Tensor:
     """The tensors side by side along a new dim."""
     if not tensors:
         raise ValueError("stack: needs at least one tensor")
@@ -160,6 +162,11 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
             raise ValueError(f"stack: shapes {tuple(first)} and {tuple(x.shape)} must be equal")
     axis = wrap_dim("stack", dim, len(first) + 1)
     return cat([unsqueeze(x, axis) for x in tensors], axis)
+
+
+@stack.pullback(saves="")
+def _(ctx, tensors, dim):
+    return lambda g: ([select(g, dim, i) for i in range(len(tensors))],)
 
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:

@@ -28,6 +28,14 @@ def _unit(bits: Tensor, type_: dtypes.dtype) -> Tensor:
     return cast_to(bits >> 8, type_) * 2.0**-24
 
 
+@op("random_permutation", differentiable=False)
+def random_permutation(key: Operand, offset: Operand, n, device=None) -> Tensor:
+    """0 to n - 1 in the order of random 63-bit keys, which 2 n words of random bits make."""
+    words = cast_to(random_bits(key, offset, (2, n), device), dtypes.int64)
+    first, second = words.narrow(0, 0, 1).reshape((n,)), words.narrow(0, 1, 1).reshape((n,))
+    return ((first << 31) ^ second).argsort(0)
+
+
 @op("uniform", differentiable=False)
 def uniform(key: Operand, offset: Operand, size, dtype, device=None) -> Tensor:
     """Numbers spread evenly over [0, 1)."""

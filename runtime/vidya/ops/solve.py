@@ -110,6 +110,39 @@ def _(ctx, a):
     return back
 
 
+@op("least_squares")
+def least_squares(a: Tensor, b: Tensor, rtol) -> tuple[Tensor, Tensor]:
+    """(x, rank): the x of least |x| among those with least |a x - b|.
+
+    a [..., M, N], b [..., M, K] -> x [..., N, K], rank [...] int64. Singular values up to rtol
+    times the largest count as 0.
+    """
+    a, b = promote(a, b)
+    matrix("least_squares", a, b)
+    if a.shape[:-1] != b.shape[:-1]:
+        raise ValueError(
+            f"least_squares: {tuple(a.shape)} and {tuple(b.shape)} must have equal leading sizes"
+        )
+    u, s, vh = svd(a)
+    kept = s > s.amax(-1, True) * rtol if s.shape[-1] else s > 0
+    scale = where(kept, 1 / where(kept, s, 1.0), 0.0).unsqueeze(-1)
+    return adjoint(vh) @ ((adjoint(u) @ b) * scale), kept.sum(-1)
+
+
+@least_squares.pullback(saves="a b out")
+def _(ctx, a, b, rtol):
+    def back(g, _):  # x = a^+ b, and a^+ as in pinv's
+        x, p = ctx.out[0], pinv(a, rtol)
+        ph = adjoint(p)
+        gb = ph @ g
+        if not ctx.needs[0]:
+            return None, gb
+        ga = (b - a @ x) @ adjoint(p @ gb) - gb @ adjoint(x)
+        return ga + (ph @ x) @ adjoint(g - p @ (a @ g)), gb
+
+    return back
+
+
 @op("pinv", fusable=False)
 def pinv(a: Tensor, rtol) -> Tensor:
     """The Moore-Penrose inverse [..., N, M] of a [..., M, N].

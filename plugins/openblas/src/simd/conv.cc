@@ -132,10 +132,62 @@ void conv_products(T* to, int64_t ldt, const T* const* g, int64_t gstep, int64_t
   }
 }
 
+/* to[j * ldt + o] += sum over y, i of g[(y * n + i) * ldg + o] * x[j][y * xstep + i], for o below
+ * V vectors and j < J. */
+template <class T, int V, int J>
+void outer(T* to, int64_t ldt, const T* g, int64_t ldg, const T* const* x, int64_t xstep,
+           int64_t lines, int64_t n) {
+  constexpr int64_t L = kLanes<T>;
+  Vec<T> acc[J][V];
+  for (int j = 0; j < J; ++j)
+    for (int v = 0; v < V; ++v) acc[j][v] = Vec<T>{};
+  const T* row[J];
+  for (int j = 0; j < J; ++j) row[j] = x[j];
+  for (int64_t y = 0; y < lines; ++y) {
+    for (int64_t i = 0; i < n; ++i, g += ldg) {
+      Vec<T> p[V];
+      for (int v = 0; v < V; ++v) p[v] = load(g + v * L);
+#pragma GCC unroll 8
+      for (int j = 0; j < J; ++j) {
+        const Vec<T> q = row[j][i] - Vec<T>{};
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) acc[j][v] += p[v] * q;
+      }
+    }
+    for (int j = 0; j < J; ++j) row[j] += xstep;
+  }
+  for (int j = 0; j < J; ++j)
+    for (int v = 0; v < V; ++v) {
+      T* at = to + j * ldt + v * L;
+      store(at, load(at) + acc[j][v]);
+    }
+}
+
+template <class T>
+void conv_outer(T* to, int64_t ldt, const T* g, int64_t ldg, const T* const* x, int64_t xstep,
+                int64_t count, int64_t lines, int64_t n) {
+  constexpr int64_t L = kLanes<T>;
+  constexpr int V = kVecBytes == 64 ? 4 : 2, J = 6;
+  for (int64_t o = 0; o < ldg;) {
+    const bool full = o + V * L <= ldg;
+    for (int64_t j = 0; j < count;) {
+      const bool many = j + J <= count;
+      T* at = to + j * ldt + o;
+      if (full && many) outer<T, V, J>(at, ldt, g + o, ldg, x + j, xstep, lines, n);
+      if (full && !many) outer<T, V, 1>(at, ldt, g + o, ldg, x + j, xstep, lines, n);
+      if (!full && many) outer<T, 1, J>(at, ldt, g + o, ldg, x + j, xstep, lines, n);
+      if (!full && !many) outer<T, 1, 1>(at, ldt, g + o, ldg, x + j, xstep, lines, n);
+      j += many ? J : 1;
+    }
+    o += full ? V * L : L;
+  }
+}
+
 }  // namespace
 
 void fill_conv(Simd& s) {
   s.conv_line32 = conv_line<float>, s.conv_line64 = conv_line<double>;
+  s.conv_outer32 = conv_outer<float>, s.conv_outer64 = conv_outer<double>;
   s.conv_products32 = conv_products<float>, s.conv_products64 = conv_products<double>;
 }
 

@@ -1,4 +1,4 @@
-// Element-wise loops of float32 and float64.
+// Element-wise loops of float32, float64 and bfloat16.
 #include "parts.h"
 
 #include "math.h"
@@ -10,25 +10,50 @@ namespace {
 // Iterations are independent even when out is an input, which the compiler cannot know.
 #define VOB_EACH _Pragma("GCC ivdep") for (int64_t i = 0; i < n; ++i)
 
+/* What a loop computes in: bfloat16 is read as float32 and rounded once. */
+struct Bf16 {
+  uint16_t bits;
+};
+template <class E>
+struct In {
+  using type = E;
+};
+template <>
+struct In<Bf16> {
+  using type = float;
+};
+inline float value(float x) { return x; }
+inline double value(double x) { return x; }
+inline float value(Bf16 x) { return bits<float>(uint32_t(x.bits) << 16); }
+inline void put(float& y, float x) { y = x; }
+inline void put(double& y, double x) { y = x; }
+inline void put(Bf16& y, float x) {
+  uint32_t u = bits<uint32_t>(x);
+  uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1)) >> 16;
+  y.bits = uint16_t((u & 0x7fffffffu) > 0x7f800000u ? (u >> 16) | 0x40 : rounded);
+}
+
 #define UNARY(name, expression)                                \
-  template <class T>                                           \
+  template <class E>                                           \
   void u_##name(void* out, const void* const* in, int64_t n) { \
-    T* y = static_cast<T*>(out);                               \
-    const T* p = static_cast<const T*>(in[0]);                 \
+    using T = typename In<E>::type;                            \
+    E* y = static_cast<E*>(out);                               \
+    const E* p = static_cast<const E*>(in[0]);                 \
     VOB_EACH {                                                 \
-      T x = p[i];                                              \
-      y[i] = expression;                                       \
+      T x = value(p[i]);                                       \
+      put(y[i], expression);                                   \
     }                                                          \
   }
 #define BINARY(name, expression)                               \
-  template <class T>                                           \
+  template <class E>                                           \
   void b_##name(void* out, const void* const* in, int64_t n) { \
-    T* y = static_cast<T*>(out);                               \
-    const T* p = static_cast<const T*>(in[0]);                 \
-    const T* q = static_cast<const T*>(in[1]);                 \
+    using T = typename In<E>::type;                            \
+    E* y = static_cast<E*>(out);                               \
+    const E* p = static_cast<const E*>(in[0]);                 \
+    const E* q = static_cast<const E*>(in[1]);                 \
     VOB_EACH {                                                 \
-      T a = p[i], b = q[i];                                    \
-      y[i] = expression;                                       \
+      T a = value(p[i]), b = value(q[i]);                      \
+      put(y[i], expression);                                   \
     }                                                          \
   }
 #define COMPARE(name, op)                                      \
@@ -184,8 +209,9 @@ COMPARE(ge, >=)
 }  // namespace
 
 void fill_elementwise(Simd& s) {
-#define SET(name) \
-  s.unary[kF32][k_##name] = u_##name<float>, s.unary[kF64][k_##name] = u_##name<double>;
+#define SET(name)                                                                        \
+  s.unary[kF32][k_##name] = u_##name<float>, s.unary[kF64][k_##name] = u_##name<double>; \
+  s.unary[kBF16][k_##name] = u_##name<Bf16>;
   // clang-format off
   SET(neg) SET(abs) SET(sign) SET(floor) SET(ceil) SET(round) SET(trunc) SET(sqrt) SET(exp)
   SET(expm1) SET(log) SET(log1p) SET(tanh) SET(erf) SET(relu) SET(sigmoid) SET(silu) SET(gelu)
@@ -195,8 +221,9 @@ void fill_elementwise(Simd& s) {
               s.unary[kF32][k_sin] = trig32<0>,
               s.unary[kF32][k_cos] = trig32<1>;
   s.unary[kF64][k_sin] = sin64, s.unary[kF64][k_cos] = cos64;
-#define SET(name) \
-  s.binary[kF32][k_##name] = b_##name<float>, s.binary[kF64][k_##name] = b_##name<double>;
+#define SET(name)                                                                          \
+  s.binary[kF32][k_##name] = b_##name<float>, s.binary[kF64][k_##name] = b_##name<double>; \
+  s.binary[kBF16][k_##name] = b_##name<Bf16>;
   // clang-format off
   SET(add) SET(sub) SET(mul) SET(div) SET(maximum) SET(minimum) SET(relu_backward)
   SET(sigmoid_backward) SET(tanh_backward) SET(silu_backward) SET(gelu_backward)

@@ -92,6 +92,7 @@ const Simd* VOB_NAME(VOB_ISA)() {
     VOB_ISA::fill_recurrent(s);
     VOB_ISA::fill_rope(s);
     VOB_ISA::fill_convert(s);
+    VOB_ISA::fill_move(s);
     VOB_ISA::fill_reduce(s);
     VOB_ISA::fill_rows(s);
     VOB_ISA::fill_columns(s);

@@ -17,6 +17,7 @@ void fill_gated(Simd&);
 void fill_recurrent(Simd&);
 void fill_rope(Simd&);
 void fill_convert(Simd&);
+void fill_move(Simd&);
 void fill_reduce(Simd&);
 void fill_reduce_table(Simd&);
 /* acc[j] += the sum of `rows` rows' element j; rows are `stride` elements apart. */

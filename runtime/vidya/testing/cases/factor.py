@@ -195,7 +195,13 @@ case(
 case(
     "linalg_lstsq",
     lambda a, b: np.linalg.lstsq(a, b, rcond=None)[0],
-    lambda t: [S(apart(t, 4, 3), t(4, 2)), S(apart(t, 3, 4), t(3, 2))],
+    lambda t: [
+        S(apart(t, 4, 3), t(4, 2)),
+        S(apart(t, 3, 4), t(3, 2)),
+        S(apart(t, 60, 50), t(60, 2)).forward_only(),
+        S(t.of(np.ones((4, 3))), t(4, 1)).forward_only(),
+        S(t.of(np.zeros((2, 3))), t(2, 2)).forward_only(),
+    ],
     fn=lambda a, b: same_library(a).linalg.lstsq(a, b)[0],
     **_OPTIONS,
 )
