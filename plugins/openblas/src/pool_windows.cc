@@ -143,7 +143,10 @@ vd_status make_avg(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel
 
 }  // namespace
 
+void add_adaptive(sdk::Table<Make>& table);
+
 void add_pool(sdk::Table<Make>& table) {
+  add_adaptive(table);
   table.add("max_pool", make_max);
   table.add("avg_pool", make_avg);
 }

@@ -10,7 +10,7 @@ from ..construct import empty
 from ..ops import recurrent as _step
 from ..ops.layout import cat
 from ..ops.linalg import linear
-from ..ops.parts import split, stack, unbind
+from ..ops.parts import split, stack, unbind_copy
 from ..tensor import Tensor
 from . import init
 from .module import Module
@@ -165,7 +165,8 @@ class _Recurrent(Module):
 
     def _over(self, x: Tensor, state: Any, suffix: str, backwards: bool) -> tuple[Tensor, Any]:
         """One layer in one direction: the inputs of all steps times their weight at once."""
-        parts = unbind(linear(x, getattr(self, f"weight_ih{suffix}"), self._bias("ih", suffix)))
+        weight, bias = getattr(self, f"weight_ih{suffix}"), self._bias("ih", suffix)
+        parts = unbind_copy(linear(x, weight, bias))
         outs = []
         for part in reversed(parts) if backwards else parts:
             out, state = self._after(part, state, suffix)

@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from ..schema import op
+from .elementwise import clone
 from .layout import cat, reshape
 from .rules import wrap_dim
 from .shape import atleast_1d, atleast_2d, atleast_3d, unsqueeze
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "block_diag", "chunk", "column_stack", "concat", "concatenate", "dsplit", "dstack",
     "hsplit", "hstack", "narrow", "narrow_copy", "row_stack", "select", "split", "stack",
-    "tensor_split", "unbind", "unsafe_chunk", "vsplit", "vstack",
+    "tensor_split", "unbind", "unbind_copy", "unsafe_chunk", "vsplit", "vstack",
 ]  # fmt: skip
 
 concat = concatenate = cat
@@ -63,6 +64,27 @@ def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
         raise ValueError("unbind: a 0-d tensor has no dims")
     axis = wrap_dim("unbind", dim, x.ndim)
     return tuple(select(x, axis, i) for i in range(x.shape[axis]))
+
+
+@op("unbind_copy")
+def unbind_copy(x: Tensor, dim=0) -> tuple[Tensor, ...]:
+    """The slices along dim, without that dim, each with memory of its own.
+
+    Their gradients are put together once, where those of unbind's views are added up one by one.
+    """
+    if x.ndim == 0:
+        raise ValueError("unbind_copy: a 0-d tensor has no dims")
+    axis = wrap_dim("unbind_copy", dim, x.ndim)
+    return tuple(clone(select(x, axis, i)) for i in range(x.shape[axis]))
+
+
+@unbind_copy.pullback(saves="")
+def _(ctx, x, dim):
+    def back(*given):
+        like = next(g for g in given if g is not None)
+        return stack([like * 0 if g is None else g for g in given], dim)
+
+    return back
 
 
 def split(

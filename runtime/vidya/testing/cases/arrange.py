@@ -53,6 +53,7 @@ case(
 # ---- parts ----
 
 row("unbind", lambda x, d=0: tuple(np.moveaxis(x, d, 0)), C((3, 2)), C((2, 3), -1))
+row("unbind_copy", lambda x, d=0: tuple(np.moveaxis(x, d, 0)), C((3, 2)), C((2, 3), -1))
 row(
     "tensor_split",
     lambda x, n, d=0: tuple(np.array_split(x, n, d)),
