@@ -42,3 +42,8 @@ def test_what_was_uploaded_comes_back(device):
         tensor = vidya.tensor(array, device=device)
         assert tuple(tensor.shape) == np.shape(array)
         np.testing.assert_array_equal(tensor.cpu().numpy(), array)
+
+
+def test_full_takes_one_number(device):
+    with pytest.raises(ValueError, match=r"full: fill_value is one number, got shape \(3,\)"):
+        vidya.full((2,), vidya.ones(3, device=device), device=device)

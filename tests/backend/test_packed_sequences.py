@@ -98,6 +98,8 @@ def test_what_is_wrong_is_said(device):
         rnn.pack_padded_sequence(x, [5, 1], batch_first=True)
     with pytest.raises(ValueError, match="2 integers"):
         rnn.pack_padded_sequence(x, [4, 4, 1], batch_first=True)
+    with pytest.raises(TypeError, match="pad_sequence: sequences"):
+        rnn.pad_sequence([1, 2])
     packed = rnn.pack_padded_sequence(x, [4, 1], batch_first=True)
     with pytest.raises(ValueError, match="total_length 3"):
         rnn.pad_packed_sequence(packed, total_length=3)

@@ -34,7 +34,7 @@ def _longest(size: int, out: int) -> int:
 @op("adaptive_avg_pool")
 def adaptive_avg_pool(x: Tensor, sizes) -> Tensor:
     """The mean of each window over the last len(sizes) dims. x [N, C, *S] -> [N, C, *sizes]."""
-    lead, n = x.ndim - len(sizes), len(sizes)
+    lead = x.ndim - len(sizes)
     y = cast_to(x, accumulation(x.dtype))
     for d, out in enumerate(sizes):
         axis, size = lead + d, y.shape[lead + d]
@@ -53,7 +53,6 @@ def adaptive_avg_pool(x: Tensor, sizes) -> Tensor:
         inside = (at < end).reshape((out, most, *tail))  # not as a factor: NaN must not spread
         y = where(inside, cut, 0.0).sum(axis + 1)
         y = y / cast_to(end - start, y.dtype).reshape((out, *tail))
-    assert n
     return cast_to(y, x.dtype)
 
 

@@ -36,6 +36,8 @@ def empty(size, dtype=None, device=None) -> Tensor:
 @op("full", PRIMITIVE, differentiable=False)
 def full(size, fill_value: Operand, dtype=None, device=None) -> Tensor:
     """Every element is `fill_value`; without dtype, the dtype of that number."""
+    if math.prod(fill_value.shape) != 1:
+        raise ValueError(f"full: fill_value is one number, got shape {tuple(fill_value.shape)}")
     type_ = dtypes.as_dtype(dtype) if dtype is not None else fill_value.dtype
     return kernel("fill", [cast_to(fill_value, type_)], as_sizes("full", size), type_)
 

@@ -114,10 +114,15 @@ def _distinct(x: Tensor, labels: _Labels) -> tuple[Tensor, _Labels]:
     return x, labels
 
 
+def _sum(x: Tensor, dims: Any) -> Tensor:
+    """In x's own dtype; bools, which are beside other numbers here, are counted."""
+    return x.sum(dims) if x.dtype is dtypes.bool_ else x.sum(dims, dtype=x.dtype)
+
+
 def _reduced(x: Tensor, labels: _Labels, needed: set) -> tuple[Tensor, _Labels]:
     """Summed over the labels that nothing else needs."""
     dims = tuple(i for i, c in enumerate(labels) if c not in needed)
-    return (x.sum(dims, dtype=x.dtype) if dims else x), [c for c in labels if c in needed]
+    return (_sum(x, dims) if dims else x), [c for c in labels if c in needed]
 
 
 def _pair(a: Tensor, la: _Labels, b: Tensor, lb: _Labels, later: set) -> tuple[Tensor, _Labels]:
@@ -129,11 +134,11 @@ def _pair(a: Tensor, la: _Labels, b: Tensor, lb: _Labels, later: set) -> tuple[T
         if m != n and m == 1:  # a size of 1 broadcasts: that tensor does without the dim
             a, la = a.squeeze(la.index(c)), [k for k in la if k != c]
             if c not in later:
-                b, lb = b.sum(lb.index(c), dtype=b.dtype), [k for k in lb if k != c]
+                b, lb = _sum(b, lb.index(c)), [k for k in lb if k != c]
         elif m != n:
             b, lb = b.squeeze(lb.index(c)), [k for k in lb if k != c]
             if c not in later:
-                a, la = a.sum(la.index(c), dtype=a.dtype), [k for k in la if k != c]
+                a, la = _sum(a, la.index(c)), [k for k in la if k != c]
     batch = [c for c in la if c in lb and c in later]
     summed = [c for c in la if c in lb and c not in later]
     own_a, own_b = [c for c in la if c not in lb], [c for c in lb if c not in la]

@@ -52,8 +52,14 @@ def permutation(pivots: Tensor, m: int) -> Tensor:
 
 def unpacked(factors: Tensor, pivots: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(P, L, U) with A = P L U."""
+    matrix("lu_unpack", factors)
     m, n = factors.shape[-2:]
     k = min(m, n)
+    if pivots.shape != (*factors.shape[:-2], k) or not pivots.dtype.is_integer:
+        raise ValueError(
+            f"lu_unpack: pivots {tuple(pivots.shape)} must be integers, as lu_factor gives them "
+            f"with LU {tuple(factors.shape)}"
+        )
     one = count_like(factors, m).reshape((m, 1))
     p = cast_to(one == permutation(pivots, m).unsqueeze(-2), factors.dtype)
     diagonal = cast_to(one == count_like(factors, k), factors.dtype)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...arguments import explain
 from ...construct import tensor
 from ...ops.layout import cat
 from ...ops.parts import stack
@@ -167,3 +168,6 @@ def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
     """The sequences [T_i, *] that were packed."""
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)
+
+
+explain(globals(), __all__)

@@ -178,3 +178,18 @@ case(
     wrong=lambda t: [Wrong(S(apart(t, 3, 3), t(2, 2)), ValueError, "lu_solve: .*do not fit")],
     **_OPTIONS,
 )
+
+
+def _wrong_unpack(t):
+    yield Wrong(S(t(3, 3), t.index(3, 2)), ValueError, "lu_unpack: pivots")
+    yield Wrong(S(t(3), t.index(3, 3)), ValueError, "lu_unpack: takes matrices")
+
+
+case(
+    "lu_unpack",
+    lambda lu, pivots: (np.eye(2), np.tril(lu, -1) + np.eye(2), np.triu(lu)),
+    lambda t: [S(t(2, 2), np.array([1, 2], np.int32))],
+    grad=False,
+    wrong=_wrong_unpack,
+    **_OPTIONS,
+)
