@@ -14,7 +14,7 @@ def run(device, calls, tmp_path):
     done = subprocess.run(
         [
             *(sys.executable, "-m", "vidya.testing.fuzz", "--device", device),
-            *("--log", str(log), "--calls", str(calls), "--seed", "1"),
+            *("--log", str(log), "--calls", str(calls), "--seed", "1", "--seconds", "120"),
         ],
         capture_output=True,
         text=True,

@@ -68,19 +68,20 @@ def embedding_bag(
         rows = shared_gradient(rows, index, weight.shape[0])
     wide = accumulation(weight.dtype)
     zeros = rows.new_zeros((bags, weight.shape[1]), dtype=wide)
+    if mode != "sum":
+        count = index_add(zeros.new_zeros((bags,)), 0, bag, kept.to(wide)).unsqueeze(1)
     if mode == "max":
         rows = where(kept.unsqueeze(1), rows, -float("inf")).to(wide)
         out = scatter_reduce(
             zeros, 0, bag.unsqueeze(1).expand(rows.shape), rows, "amax", include_self=False
         )
-        return where(out == -float("inf"), 0.0, out).to(weight.dtype)
+        return where(count == 0, 0.0, out).to(weight.dtype)
     scale = kept.to(wide)
     if per_sample_weights is not None:
         scale = scale * per_sample_weights.reshape(-1).to(wide)
     total = index_add(zeros, 0, bag, rows.to(wide) * scale.unsqueeze(1))
     if mode == "mean":
-        count = index_add(zeros.new_zeros((bags,)), 0, bag, kept.to(wide))
-        total = total / count.clamp(1).unsqueeze(1)
+        total = total / count.clamp(1)
     return total.to(weight.dtype)
 
 

@@ -58,7 +58,8 @@ def residual_rms_norm_backward(
 ):
     """residual + dx of rms_norm, its dweight if there is a weight, and the sum as `narrow` if that
     is named."""
-    return _back(rms_norm_backward(g, x, weight, eps), residual, narrow)
+    grads = rms_norm_backward(g, x, weight, eps)
+    return _back("residual_rms_norm_backward", grads, residual, narrow)
 
 
 @op("residual_layer_norm_backward")
@@ -67,11 +68,12 @@ def residual_layer_norm_backward(
 ):
     """residual + dx of layer_norm, its dweight and dbias if there is a weight, and the sum as
     `narrow` if that is named."""
-    return _back(layer_norm_backward(g, x, weight, eps), residual, narrow)
+    grads = layer_norm_backward(g, x, weight, eps)
+    return _back("residual_layer_norm_backward", grads, residual, narrow)
 
 
-def _back(grads: Any, residual: Tensor, narrow: str | None) -> Any:
+def _back(name: str, grads: Any, residual: Tensor, narrow: str | None) -> Any:
     dx, *rest = grads if isinstance(grads, tuple) else (grads,)
-    dx = _total("residual_norm_backward", dx, residual)
+    dx = _total(name, dx, residual)
     rest += [] if narrow is None else [_narrow(dx, narrow)]
     return (dx, *rest) if rest else dx
