@@ -93,6 +93,28 @@ def test_a_tensor_may_be_written_over_itself(device):
     assert x.tolist() == [4, 3, 2, 1, 0, 0]
 
 
+@pytest.mark.parametrize(
+    ("key", "source"),
+    [
+        (slice(1, None), slice(None, -1)),
+        (slice(None, -3), slice(3, None)),
+        (slice(None, None, -1), slice(None)),
+    ],
+)
+@pytest.mark.parametrize("shape", [(1000,), (40, 50), (3, 70, 5)])
+def test_writes_whose_two_sides_overlap(device, shape, key, source):
+    """As if the right side had been copied first, by assignment and by an operator."""
+    key, source = (..., key), (..., source)
+    a = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    x = vidya.tensor(a, device=device)
+    for _ in range(2):
+        x[key], a[key] = x[source], a[source].copy()
+        assert x.tolist() == a.tolist()
+        x[key] += x[source]
+        a[key] += a[source].copy()
+        assert x.tolist() == a.tolist()
+
+
 def test_operators_in_place(device, x):
     a = A.copy()
     before = x

@@ -1,6 +1,7 @@
 #include "copy.h"
 
 #include <algorithm>
+#include <memory>
 
 namespace vob {
 namespace {
@@ -240,7 +241,41 @@ void CopyPlan::part(const Simd* s, void* dst, const void* src, int64_t begin, in
   }
 }
 
+/* Of one side's bytes: the first, and one past the last, from where its first element lies. */
+template <class Step>
+void CopyPlan::extent(Step&& step, int64_t& low, int64_t& high) const {
+  low = 0, high = bytes_;
+  for (int i = 0; i < nd_; ++i) {
+    const int64_t reach = (dim_[i].size - 1) * step(dim_[i]) * bytes_;
+    (reach < 0 ? low : high) += reach;
+  }
+}
+
+/* Do they share memory otherwise than element by element? */
+bool CopyPlan::overlaps(const char* dst, const char* src) const {
+  int64_t to, to_end, from, from_end;
+  extent([](const Dim& d) { return d.dst; }, to, to_end);
+  extent([](const Dim& d) { return d.src; }, from, from_end);
+  if (numel_ == 0 || dst + to >= src + from_end || src + from >= dst + to_end) return false;
+  bool same = dst == src;
+  for (int i = 0; i < nd_; ++i) same = same && dim_[i].dst == dim_[i].src;
+  return !same;
+}
+
 void CopyPlan::run(Device& d, void* dst, const void* src) const {
+  if (overlaps(static_cast<const char*>(dst), static_cast<const char*>(src))) {
+    int64_t size[VD_MAX_NDIM + 1], to[VD_MAX_NDIM + 1], from[VD_MAX_NDIM + 1],
+        dense[VD_MAX_NDIM + 1];
+    for (int64_t i = nd_ - 1, step = 1; i >= 0; step *= size[i--]) {
+      size[i] = dim_[i].size, to[i] = dim_[i].dst, from[i] = dim_[i].src;
+      dense[i] = step;
+    }
+    // of the source as it is now
+    const std::unique_ptr<char[]> kept(new char[size_t(numel_ * bytes_)]);
+    CopyPlan(nd_, size, dense, from, bytes_).run(d, kept.get(), src);
+    CopyPlan(nd_, size, to, dense, bytes_).run(d, dst, kept.get());
+    return;
+  }
   d.pool.ranges(units_, cost_, align_, [&](int64_t b, int64_t e) { part(d.simd, dst, src, b, e); });
 }
 

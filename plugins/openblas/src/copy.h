@@ -21,6 +21,7 @@ class CopyPlan {
   /* dims of `shape`; strides in elements of `bytes` bytes. */
   CopyPlan(int ndim, const int64_t* shape, const int64_t* dst_stride, const int64_t* src_stride,
            int bytes);
+  /* The two may overlap. */
   void run(Device& d, void* dst, const void* src) const;
   /* The work in parts that threads may share: units [begin, end) of `units()`, each of `cost()`
    * element-operations; a share is best a multiple of `align()`. */
@@ -35,6 +36,9 @@ class CopyPlan {
   };
   enum class Kind { Empty, Whole, Runs, Transpose, Strided };
   void share_out();
+  template <class Step>
+  void extent(Step&& step, int64_t& low, int64_t& high) const;
+  bool overlaps(const char* dst, const char* src) const;
   void offsets(int64_t unit, int dims, int64_t& dst, int64_t& src) const;
   void whole(const Simd* s, char* dst, const char* src, int64_t begin, int64_t end) const;
   void runs(const Simd* s, char* dst, const char* src, int64_t begin, int64_t end) const;

@@ -44,6 +44,11 @@ def _inside(at: Tensor, size: int, padding: str, align_corners: bool) -> Tensor:
 @op("grid_sample", fusable=False)
 def _grid_sample(x: Tensor, grid: Tensor, mode, padding, align_corners) -> Tensor:
     """x [N, C, *S] at grid [N, *O, K], K = len(S) -> [N, C, *O]."""
+    if x.ndim not in (4, 5) or grid.ndim != x.ndim or grid.shape[-1] != x.ndim - 2:
+        raise ValueError(
+            f"grid_sample: input {tuple(x.shape)} and grid {tuple(grid.shape)} must be "
+            "[N, C, H, W] and [N, Ho, Wo, 2], or [N, C, D, H, W] and [N, Do, Ho, Wo, 3]"
+        )
     n, c, *sizes = x.shape
     places = math.prod(grid.shape[1:-1])
     wide = accumulation(x.dtype)
@@ -97,13 +102,7 @@ def grid_sample(
     beyond the borders padding_mode "zeros", "border" or "reflection".
     (Jaderberg et al., Spatial Transformer Networks, 2015)
     """
-    k = input.ndim - 2
-    if k not in (2, 3) or grid.ndim != input.ndim or grid.shape[-1] != k:
-        raise ValueError(
-            f"grid_sample: input {tuple(input.shape)} and grid {tuple(grid.shape)} must be "
-            "[N, C, H, W] and [N, Ho, Wo, 2], or [N, C, D, H, W] and [N, Do, Ho, Wo, 3]"
-        )
-    if input.shape[0] != grid.shape[0] or 0 in input.shape[2:]:
+    if input.shape[:1] != grid.shape[:1] or 0 in input.shape[2:]:
         raise ValueError(
             f"grid_sample: input {tuple(input.shape)} and grid {tuple(grid.shape)} need the same "
             "N, and the input an element to read"
@@ -113,7 +112,7 @@ def grid_sample(
             f"grid_sample: input and grid must be floats of one dtype, not {input.dtype.name} and "
             f"{grid.dtype.name}"
         )
-    if mode not in ("bilinear", "nearest", "bicubic") or (mode == "bicubic" and k == 3):
+    if mode not in ("bilinear", "nearest", "bicubic") or (mode == "bicubic" and input.ndim == 5):
         raise ValueError(
             f'grid_sample: mode is "bilinear", "nearest" or, for images, "bicubic", not {mode!r}'
         )

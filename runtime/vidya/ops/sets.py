@@ -11,7 +11,6 @@ from ..dtypes import bool_, default_float, int32, int64, uint8
 from ..engine.from_host import tensor
 from ..schema import op
 from .complex import view_as_real
-from .create import linspace
 from .elementwise import where
 from .index import gather, index_select, scatter_add
 from .layout import cat, reshape
@@ -214,7 +213,7 @@ def _even_edges(x: Tensor, bins: int, range: tuple[float, float] | None) -> Tens
         raise ValueError(f"histogram: the range {low} to {high} is not finite and rising")
     if low == high:
         low, high = (low, high + 1) if not x.numel() else (low - 0.5, high + 0.5)
-    return linspace(low, high, bins + 1, dtype=x.dtype, device=x.device)
+    return tensor(np.linspace(low, high, bins + 1), dtype=x.dtype, device=x.device)
 
 
 # ---- places in an order ----
