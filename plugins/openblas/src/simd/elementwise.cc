@@ -209,29 +209,35 @@ COMPARE(ge, >=)
 }  // namespace
 
 void fill_elementwise(Simd& s) {
-#define SET(name)                                                                        \
-  s.unary[kF32][k_##name] = u_##name<float>, s.unary[kF64][k_##name] = u_##name<double>; \
-  s.unary[kBF16][k_##name] = u_##name<Bf16>;
+#define SET(name) \
+  s.unary[kF32][k_##name] = u_##name<float>, s.unary[kF64][k_##name] = u_##name<double>;
   // clang-format off
   SET(neg) SET(abs) SET(sign) SET(floor) SET(ceil) SET(round) SET(trunc) SET(sqrt) SET(exp)
   SET(expm1) SET(log) SET(log1p) SET(tanh) SET(erf) SET(relu) SET(sigmoid) SET(silu) SET(gelu)
   SET(gelu_tanh) SET(rsqrt) SET(reciprocal) SET(square) SET(exp2) SET(log2) SET(log10)
+#undef SET
+  // those that are done before a block of float32 would be made
+#define SET(name) s.unary[kBF16][k_##name] = u_##name<Bf16>;
+  SET(neg) SET(abs) SET(sign) SET(floor) SET(ceil) SET(round) SET(trunc) SET(relu) SET(square)
+  SET(sqrt) SET(reciprocal)
   // clang-format on
 #undef SET
-              s.unary[kF32][k_sin] = trig32<0>,
-              s.unary[kF32][k_cos] = trig32<1>;
+                      s.unary[kF32][k_sin] = trig32<0>,
+                      s.unary[kF32][k_cos] = trig32<1>;
   s.unary[kF64][k_sin] = sin64, s.unary[kF64][k_cos] = cos64;
-#define SET(name)                                                                          \
-  s.binary[kF32][k_##name] = b_##name<float>, s.binary[kF64][k_##name] = b_##name<double>; \
-  s.binary[kBF16][k_##name] = b_##name<Bf16>;
+#define SET(name) \
+  s.binary[kF32][k_##name] = b_##name<float>, s.binary[kF64][k_##name] = b_##name<double>;
   // clang-format off
   SET(add) SET(sub) SET(mul) SET(div) SET(maximum) SET(minimum) SET(relu_backward)
   SET(sigmoid_backward) SET(tanh_backward) SET(silu_backward) SET(gelu_backward)
   SET(gelu_tanh_backward)
+#undef SET
+#define SET(name) s.binary[kBF16][k_##name] = b_##name<Bf16>;
+  SET(add) SET(sub) SET(mul) SET(div) SET(maximum) SET(minimum) SET(relu_backward)
   // clang-format on
 #undef SET
-          s.binary[kF64][k_pow] = pow64,
-          s.binary[kF64][k_fmod] = fmod64;
+              s.binary[kF64][k_pow] = pow64,
+              s.binary[kF64][k_fmod] = fmod64;
 #define SET(name) \
   s.compare[kF32][k_##name] = c_##name<float>, s.compare[kF64][k_##name] = c_##name<double>;
   VOB_COMPARE_OPS(SET)
