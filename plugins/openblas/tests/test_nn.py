@@ -141,7 +141,7 @@ def test_matmul_accumulate(simd_device, narrow, to, m, k, n):
             (c,) = simd_device.run("matmul_accumulate", [a, b, None], [((m, n), to)])
         except Failure as refusal:  # this instruction set has no tiles
             assert refusal.status == UNSUPPORTED
-            return
+            pytest.skip(str(refusal))
         close(c, want, to, k, ulps)
         want = want + wide(x)
         (c,) = simd_device.run("matmul_accumulate", [a, b, x], [((m, n), to)])
