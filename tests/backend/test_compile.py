@@ -287,62 +287,6 @@ def test_a_loop_is_the_calls_one_by_one(device):
     np.testing.assert_allclose(out.numpy(), np.cumsum(xs.numpy() * 2, 0), rtol=1e-6)
 
 
-def test_a_branch_on_a_value_names_file_and_line(device):
-    @vidya.compile
-    def f(x):
-        if x.sum() > 0:
-            return x
-        return -x
-
-    with pytest.raises(TraceError, match=r"test_compile\.py:\d+: `if x\.sum\(\) > 0:`"):
-        f(data(device, 3))
-
-
-_READS = {
-    "item": lambda x: x.sum().item(),
-    "numpy": lambda x: x.numpy(),
-    "array": lambda x: np.asarray(x),
-    "tolist": lambda x: x.tolist(),
-    "float": lambda x: float(x.sum()),
-    "int": lambda x: int(x.sum()),
-    "complex": lambda x: complex(x.sum()),
-    "bool": lambda x: bool(x.sum()),
-    "index": lambda x: [1, 2, 3][x.sum().long()],
-    "print": lambda x: print(x),
-    "str": lambda x: str(x),
-    "format": lambda x: f"{x.sum():.3f}",
-    "while": lambda x: [0 for _ in range(3) if x.sum() < 0],
-    "in": lambda x: 3.0 in x,
-    "dlpack": lambda x: np.from_dlpack(x),
-}
-
-
-@pytest.mark.parametrize("read", _READS)
-def test_reading_a_value_names_file_and_line(device, read):
-    def f(x):
-        return _READS[read](x)
-
-    with pytest.raises(TraceError, match=r"test_compile\.py:\d+: `.*`: "):
-        vidya.compile(f)(data(device, 3))
-
-
-def test_shapes_may_be_asked_for(device):
-    def f(x):
-        rows = list(x)  # iterating and len() depend on the shape only
-        return sum(rows[: len(x) - 1]) * x.ndim + x.numel() / x.shape[0]
-
-    x = data(device, 3, 2)
-    np.testing.assert_allclose(vidya.compile(f)(x).numpy(), f(x).numpy(), rtol=1e-6)
-
-
-def test_a_leaked_value_is_told_apart(device):
-    kept = []
-    f = vidya.compile(lambda x: kept.append(x * 2) or x + 1)
-    f(data(device, 3))
-    with pytest.raises(TraceError, match="trace"):
-        kept[0] + 1
-
-
 def test_without_passes_the_numbers_stay(device):
     def f(x):
         y = (x + 1) * (x + 1)

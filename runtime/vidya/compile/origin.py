@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, ValuesView
+from typing import Any
 
 from .. import _core
 from ..engine.device import default_device, device
@@ -14,17 +16,29 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def device_of(function: Callable) -> device:
-    """Where a function without tensor arguments runs: where the tensors it closes over are."""
-    cells = getattr(function, "__closure__", None) or ()
-    owner = getattr(function, "__self__", None)
-    for value in (owner, *(cell.cell_contents for cell in cells)):
-        if isinstance(value, _core.TensorBase):
-            return value.device
-        if hasattr(value, "parameters"):
-            first = next(iter(value.parameters()), None)
-            if first is not None:
-                return first.device
+    """Where a function without tensor arguments runs: where the tensors that it reads are."""
+    for value in _read_by(function):
+        if isinstance(value, dict):
+            value = value.values()
+        for item in value if isinstance(value, (list, tuple, ValuesView)) else (value,):
+            if not isinstance(item, type) and callable(getattr(item, "parameters", None)):
+                item = next(iter(item.parameters()), None)
+            if isinstance(item, _core.TensorBase):
+                return item.device
     return default_device()
+
+
+def _read_by(function: Callable) -> Iterator[Any]:
+    """The object that a method belongs to, what a function closes over, the globals it names."""
+    yield getattr(function, "__self__", function)
+    function = getattr(function, "__func__", function)
+    for cell in getattr(function, "__closure__", None) or ():
+        with contextlib.suppress(ValueError):  # a name that is not bound yet
+            yield cell.cell_contents
+    names = getattr(getattr(function, "__code__", None), "co_names", ())
+    for name in names:
+        if name in function.__globals__:
+            yield function.__globals__[name]
 
 
 def located(error: TraceError) -> TraceError:
