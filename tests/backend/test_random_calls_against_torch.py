@@ -158,8 +158,13 @@ class Draw:
         rng, n = self.rng, len(shape)
         dim = self.dim(shape)
         size = shape[dim] if n else 1
-        whole = lambda v: (v, v)  # noqa: E731  the same for both
-        like = lambda k=kind: self.pair(k, self.broadcasting(shape))  # noqa: E731
+
+        def whole(value):
+            return value, value  # the same for both
+
+        def like(other_kind=kind):
+            return self.pair(other_kind, self.broadcasting(shape))
+
         if name in ("pow", "remainder", "fmod", "floor_divide", "heaviside", "isclose", "kron"):
             return [x, like()], {}
         if name == "matmul":

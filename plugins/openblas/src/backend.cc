@@ -47,6 +47,7 @@ Device::Device(int threads)
   add_attention(table);
   add_quant(table);
   add_factor(table);
+  add_eig(table);
   add_solve(table);
   add_least_squares(table);
   add_permutation(table);

@@ -158,7 +158,6 @@ VOB_MATRICES(eigvalsh, 1, 1, kDiverged)
 }  // namespace
 
 void add_factor(sdk::Table<Make>& table) {
-  add_eig(table);
   table.add("cholesky", make_matrices<cholesky_kernel>);
   table.add("qr", make_matrices<qr_kernel>);
   table.add("svd", make_matrices<svd_kernel>);

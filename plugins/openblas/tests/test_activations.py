@@ -97,7 +97,10 @@ def test_bounds_and_weights_may_be_numbers_of_any_dtype_or_absent(simd_device, d
 def test_edges(simd_device):
     nan, inf = np.nan, np.inf
     x = np.float32([nan, inf, -inf, 0, -0.0, 3, -3, 20, 20.5, 1e4, -1e4, -100])
-    run = lambda name, *a: simd_device.run(name, list(a), [(x.shape, F4)])[0]  # noqa: E731
+
+    def run(name, *arguments):
+        return simd_device.run(name, list(arguments), [(x.shape, F4)])[0]
+
     for low, high in ((-1, 1), (nan, 1), (-1, nan), (2, -2)):
         with np.errstate(invalid="ignore"):
             want = clamp(x, np.float32(low), np.float32(high))

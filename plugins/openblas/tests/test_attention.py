@@ -77,8 +77,11 @@ def check(device, q, k, v, mask=None, causal=False, window=0, with_lse=False, sc
         near(x, want, 4 * tolerance)
     if q.ndim < 3:
         return
+
     # results with the heads beside each other, as the next product wants them
-    turned = lambda x: np.empty_like(x.swapaxes(-2, -3), order="C").swapaxes(-2, -3)  # noqa: E731
+    def turned(x):
+        return np.empty_like(x.swapaxes(-2, -3), order="C").swapaxes(-2, -3)
+
     there, _ = device.run(_FORWARD, [q, k, v, mask], [turned(got), got_lse], **attrs)
     np.testing.assert_array_equal(there, got)
     beside = device.run(
