@@ -6,7 +6,7 @@ from typing import Any
 
 import vidya
 from vidya import Tensor
-from vidya.next_token import sample
+from vidya.functions.next_token import sample
 
 from .transformer import Cache, Transformer
 

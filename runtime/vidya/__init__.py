@@ -12,11 +12,9 @@ _core.register_dtypes(dtypes.ALL)
 _core.register_errors(errors)
 
 from . import ops as _ops  # noqa: E402
-from . import rewrite as _rewrite  # noqa: E402
-from .arguments import explain as _explain  # noqa: E402
-from .arguments import explained as _explained  # noqa: E402
 from .backends import hookimpl, hookspec  # noqa: E402
-from .both_ways import connect as _connect  # noqa: E402
+from .calls.arguments import explain as _explain  # noqa: E402
+from .calls.arguments import explained as _explained  # noqa: E402
 from .engine import autocast as _autocast  # noqa: E402
 from .engine import autograd as _engine_autograd  # noqa: E402
 from .engine import debug as _debug  # noqa: E402
@@ -48,9 +46,11 @@ from .engine.memory import (  # noqa: E402
     scope,
     set_cache_limit,
 )
+from .functions.both_ways import connect as _connect  # noqa: E402
 from .tensor import Tensor  # noqa: E402
+from .tensor import rewrite as _rewrite  # noqa: E402
 
-from .construct import (  # noqa: E402, isort: skip
+from .functions.construct import (  # noqa: E402, isort: skip
     as_tensor,
     empty,
     empty_like,
@@ -64,8 +64,8 @@ from .construct import (  # noqa: E402, isort: skip
     zeros,
     zeros_like,
 )
+from .calls.destination import write_out as _write_out  # noqa: E402
 from .compile import Compiled, compile  # noqa: E402
-from .destination import write_out as _write_out  # noqa: E402
 from .dtypes import (  # noqa: E402
     bfloat16,
     cdouble,
@@ -160,7 +160,7 @@ from .random import (  # noqa: E402
     set_rng_state,
 )
 
-from .distributions import bernoulli, multinomial, normal, poisson, randint_like  # noqa: E402, isort: skip
+from .functions.distributions import bernoulli, multinomial, normal, poisson, randint_like  # noqa: E402, isort: skip
 
 from .functional import (  # noqa: E402, isort: skip
     adaptive_avg_pool1d,
@@ -202,8 +202,8 @@ from .functional import (  # noqa: E402, isort: skip
     threshold_,
     triplet_margin_loss,
 )
-from .printing import set_printoptions  # noqa: E402, isort: skip
-from .matrices import (  # noqa: E402, isort: skip
+from .tensor.printing import set_printoptions  # noqa: E402, isort: skip
+from .functions.matrices import (  # noqa: E402, isort: skip
     cholesky,
     cholesky_inverse,
     cholesky_solve,
@@ -219,7 +219,7 @@ from .matrices import (  # noqa: E402, isort: skip
     svd,
     triangular_solve,
 )
-from .spectrum import istft, stft  # noqa: E402, isort: skip
+from .functions.spectrum import istft, stft  # noqa: E402, isort: skip
 
 newaxis = None
 grad = _explained(_engine_autograd.grad)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import dtypes
-from .arguments import explain
+from .calls.arguments import explain
 from .ops.arrange import roll
 from .ops.complex import conj
 from .ops.create import arange

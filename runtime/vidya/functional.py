@@ -7,7 +7,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import dtypes, ops
-from .arguments import explain
+from .calls.arguments import explain
+from .functions.stochastic import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+    gumbel_softmax,
+    rrelu,
+)
 from .ops import norm as _norm
 from .ops.activation import gelu, relu, sigmoid, silu, softplus
 from .ops.adaptive import (
@@ -102,16 +112,6 @@ from .ops.smooth import logsigmoid, mish, softmin, softsign, tanhshrink
 from .ops.softmax import log_softmax, softmax
 from .ops.unary import tanh
 from .ops.unpool import max_unpool1d, max_unpool2d, max_unpool3d
-from .stochastic import (
-    alpha_dropout,
-    dropout,
-    dropout1d,
-    dropout2d,
-    dropout3d,
-    feature_alpha_dropout,
-    gumbel_softmax,
-    rrelu,
-)
 from .tensor import Tensor
 
 __all__ = [

@@ -9,8 +9,8 @@ import math
 from typing import Any, NamedTuple
 
 from . import dtypes
-from .arguments import explain
-from .decompositions import (
+from .calls.arguments import explain
+from .functions.decompositions import (
     cholesky,
     eig,
     eigh,

@@ -7,8 +7,8 @@ import secrets
 from typing import Any
 
 from . import _core, dtypes
-from .construct import _finish, _target
 from .engine.trace import live
+from .functions.construct import _finish, _target
 from .ops import random as ops
 from .ops.rules import sizes_of
 from .tensor import Tensor

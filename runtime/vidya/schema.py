@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import _core
-from .spelling import spellings
+from .calls.spelling import spellings
 
 PRIMITIVE, COMPOSITE, VIEW, IN_PLACE = "primitive", "composite", "view", "in_place"
 _KINDS = {"Tensor": 0, "Operand": 1, "Tensor | None": 2, "Sequence[Tensor]": 3}

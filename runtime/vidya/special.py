@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .arguments import explain
+from .calls.arguments import explain
 from .ops.bessel import i0, i0e, i1, i1e
 from .ops.gamma import digamma, lgamma, polygamma
 from .ops.inquiry import mvlgamma

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import vidya
-from vidya.next_token import sample
+from vidya.functions.next_token import sample
 from vidya.ops.cache import cache_write_, paged_cache_write_, paged_gather, paged_slots
 
 CHANCES = np.array([0.1, 0.2, 0.3, 0.4])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from .. import dtypes
-from ..construct import empty as _empty
-from ..construct import from_numpy, tensor
-from ..construct import full as _full
 from ..engine.device import default_device
 from ..engine.device import device as Device
 from ..engine.from_host import from_dlpack as _from_dlpack
+from ..functions.construct import empty as _empty
+from ..functions.construct import from_numpy, tensor
+from ..functions.construct import full as _full
 from ..ops import arrange, create, diagonal
 from ..tensor import Tensor
 from .operands import array, promoted

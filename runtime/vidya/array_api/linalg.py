@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import decompositions as _d
 from .. import linalg as _l
+from ..functions import decompositions as _d
 from ..ops import diagonal as _diagonal
 from ..ops import products
 from ..ops.layout import transpose

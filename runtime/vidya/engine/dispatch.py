@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .. import _core, dtypes, schema
-from ..arguments import CONFUSED, complaint, names_an_op
+from ..calls.arguments import CONFUSED, complaint, names_an_op
 from ..errors import UnsupportedError
 from . import anomaly, fallback
 from .build import build

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .. import functional as F
-from ..construct import full
+from ..functions.construct import full
 from ..tensor import Tensor
 from .module import Module
 from .parameter import Parameter

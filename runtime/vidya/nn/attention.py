@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from .. import functional as F
-from ..construct import empty, zeros
+from ..functions.construct import empty, zeros
 from ..tensor import Tensor
 from . import init
 from .linear import Linear

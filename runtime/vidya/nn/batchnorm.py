@@ -6,8 +6,8 @@ from typing import Any
 
 from .. import dtypes
 from .. import functional as F
-from ..construct import ones, tensor, zeros
 from ..engine.autograd import no_grad
+from ..functions.construct import ones, tensor, zeros
 from ..tensor import Tensor
 from .module import Module
 from .parameter import Parameter

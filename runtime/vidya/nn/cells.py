@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..construct import empty
+from ..functions.construct import empty
 from ..ops import recurrent as _step
 from ..tensor import Tensor
 from . import init

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from .. import functional as F
-from ..construct import empty
+from ..functions.construct import empty
 from ..ops.sliding import per_dim
 from ..tensor import Tensor
 from . import init

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import functional as F
-from ..construct import empty
 from ..engine.autograd import no_grad
+from ..functions.construct import empty
 from ..ops.embedding import refuse_sparse
 from ..tensor import Tensor
 from . import init

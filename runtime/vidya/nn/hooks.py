@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from ..autograd.function import Function
 from ..engine.autograd import is_grad_enabled
 from ..errors import AutogradError
-from ..function import Function
 from ..tensor import Tensor
 
 _ids = itertools.count()

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 
 from ..dtypes import float32
 from ..engine.autograd import no_grad
-from ..matrices import qr
+from ..functions.matrices import qr
 from ..ops.create import eye
 from ..ops.elementwise import where
 from ..ops.rules import accumulation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import functional as F
-from ..construct import empty
+from ..functions.construct import empty
 from ..tensor import Tensor
 from . import init
 from .module import Module

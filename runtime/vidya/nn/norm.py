@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import functional as F
-from ..construct import ones, zeros
+from ..functions.construct import ones, zeros
 from ..tensor import Tensor
 from .module import Module
 from .parameter import Parameter

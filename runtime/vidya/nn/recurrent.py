@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .. import functional as F
-from ..construct import empty
+from ..functions.construct import empty
 from ..ops import recurrent as _step
 from ..ops.layout import cat
 from ..ops.linalg import linear

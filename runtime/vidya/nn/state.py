@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .. import dtypes
-from ..construct import as_tensor
 from ..engine.autograd import no_grad
 from ..errors import CheckpointError
+from ..functions.construct import as_tensor
 from ..tensor import Tensor
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import functional as F
-from ..construct import full
+from ..functions.construct import full
 from ..tensor import Tensor
 from . import init
 from .attention import MultiheadAttention

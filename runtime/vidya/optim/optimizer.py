@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..construct import tensor
 from ..engine.autograd import no_grad
 from ..engine.trace import act, depends, live, untraced
 from ..errors import CheckpointError
+from ..functions.construct import tensor
 from ..tensor import Tensor
 
 

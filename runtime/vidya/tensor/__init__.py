@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _core
-from ..arguments import explained
+from ..calls.arguments import explained
 from ..engine import autograd as _autograd
 from .conversions import Conversions
 from .host import HostAccess

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import dtypes
-from .. import indexing as _indexing
 from .._core import TensorBase
-from ..arguments import explained
+from ..calls.arguments import explained
 from ..engine.device import device as _device
 from ..engine.from_host import tensor
 from ..ops import create, elementwise
 from ..ops.rules import sizes_of
+from . import indexing as _indexing
 
 if TYPE_CHECKING:
     from . import Tensor

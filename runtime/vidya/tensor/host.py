@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _core
 from ..errors import AutogradError, TraceError
-from ..printing import to_text
+from .printing import to_text
 
 if TYPE_CHECKING:
     from ..dtypes import dtype as DType
@@ -119,6 +119,6 @@ class HostAccess:
 
 
 def _from_pickle(array: np.ndarray, dtype: DType, requires_grad: bool) -> Tensor:
-    from ..construct import tensor
+    from ..functions.construct import tensor
 
     return tensor(array, dtype=dtype).requires_grad_(requires_grad)

@@ -7,8 +7,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from .. import _core, dtypes
-from .. import indexing as _indexing
-from ..arguments import explained
+from ..calls.arguments import explained
 from ..errors import AutogradError
 from ..ops import (
     activation,
@@ -31,7 +30,8 @@ from ..ops import (
 from ..ops import diagonal as _diagonal
 from ..ops import masked as _masked
 from ..ops import scatter as _scatter
-from ..rewrite import kept
+from . import indexing as _indexing
+from .rewrite import kept
 
 if TYPE_CHECKING:
     from . import Tensor
@@ -172,7 +172,7 @@ class InPlace:
 
     def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         """Overwrite with 1 at probability p, else 0."""
-        from ..distributions import coins
+        from ..functions.distributions import coins
 
         return _indexing.assign("bernoulli_", self, coins(self, p, generator))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import explained
+from ..calls.arguments import explained
 from ..ops import (
     activation,
     arrange,

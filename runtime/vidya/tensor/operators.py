@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import indexing
 from ..ops import bits, compare, elementwise, linalg, unary
+from . import indexing
 
 if TYPE_CHECKING:
     from . import Tensor
@@ -49,7 +49,7 @@ class Operators:
         return bits.bitwise_right_shift(other, self)
 
     def __rmatmul__(self: Any, other: Any) -> Tensor:
-        from ..construct import as_tensor
+        from ..functions.construct import as_tensor
 
         return linalg.matmul(as_tensor(other, device=self.device), self)
 

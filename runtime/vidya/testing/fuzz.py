@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import vidya
 from vidya import dtypes, schema
-from vidya.arguments import shown
+from vidya.calls.arguments import shown
 from vidya.testing import fakes
 
 ALLOWED = (

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import _core
+from ..autograd.function import Function
 from ..engine.autograd import enable_grad, grad, is_grad_enabled
 from ..errors import AutogradError
-from ..function import Function
 from ..random import get_rng_state, set_rng_state
 from ..tensor import Tensor
 

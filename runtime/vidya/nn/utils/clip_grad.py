@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from ...construct import tensor
 from ...engine.autograd import no_grad
 from ...errors import TrainingError
+from ...functions.construct import tensor
 from ...ops.magnitude import vector_norm
 from ...ops.parts import stack
 from ...ops.rules import accumulation

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...arguments import explain
-from ...construct import tensor
+from ...calls.arguments import explain
+from ...functions.construct import tensor
 from ...ops.layout import cat
 from ...ops.parts import stack
 from ...tensor import Tensor

@@ -1,7 +1,7 @@
 """vidya.autograd: gradients by hand, and ops with gradients of your own."""
 
-from .engine.anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
-from .engine.autograd import (
+from ..engine.anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
+from ..engine.autograd import (
     Handle,
     enable_grad,
     grad,
@@ -10,8 +10,8 @@ from .engine.autograd import (
     no_grad,
     set_grad_enabled,
 )
+from ..testing.gradcheck import gradcheck, gradgradcheck
 from .function import Context, Function, once_differentiable
-from .testing.gradcheck import gradcheck, gradgradcheck
 
 __all__ = [
     "Context",

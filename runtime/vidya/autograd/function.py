@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from . import _core
-from .dtypes import FLOAT
-from .engine import autograd
-from .errors import AutogradError
+from .. import _core
+from ..dtypes import FLOAT
+from ..engine import autograd
+from ..errors import AutogradError
 
 _sequence = _core.next_sequence
 
@@ -56,7 +56,7 @@ class _Definition:
     """Stands where an op's definition stands, for the engine."""
 
     def __init__(self, cls: type[Function], n_inputs: int) -> None:
-        from .schema import TENSOR
+        from ..schema import TENSOR
 
         self.name = cls.__name__
         self.params = [_Param(TENSOR) for _ in range(n_inputs)]
@@ -159,7 +159,7 @@ class _Node:
 
 
 def _zeros(shape: tuple, dtype: Any, device: Any) -> Any:
-    from .ops.create import full
+    from ..ops.create import full
 
     return full(shape, 0, dtype, device)
 

@@ -7,9 +7,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from . import _core
-from .dtypes import BOOL
-from .errors import AutogradError
+from .. import _core
+from ..dtypes import BOOL
+from ..errors import AutogradError
 
 
 def write_out(name: str, result: Any, out: Any) -> Any:
@@ -30,7 +30,7 @@ def write_out(name: str, result: Any, out: Any) -> Any:
 
 
 def _write(name: str, result: Any, out: Any) -> None:
-    from .indexing import write
+    from ..tensor.indexing import write
 
     if not isinstance(result, _core.TensorBase):
         raise TypeError(f"{name}: out takes a tensor, the result is a {type(result).__name__}")
@@ -60,7 +60,7 @@ def _write(name: str, result: Any, out: Any) -> None:
 
 def may_overwrite(function: Callable) -> Callable:
     """A function whose last parameter, `inplace`, says that the result overwrites its input."""
-    from .indexing import assign
+    from ..tensor.indexing import assign
 
     place = len(inspect.signature(function).parameters) - 1
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .destination import may_overwrite
-from .ops.elementwise import where
-from .ops.softmax import softmax
-from .random import rand, rand_like
-from .tensor import Tensor
+from ..calls.destination import may_overwrite
+from ..ops.elementwise import where
+from ..ops.softmax import softmax
+from ..random import rand, rand_like
+from ..tensor import Tensor
 
 
 def _probability(name: str, p: float) -> None:
@@ -22,7 +22,7 @@ def _kept(input: Tensor, shape: Sequence[int], p: float) -> Tensor:
 
 def _drawn(input: Tensor):
     """Low precision has too few numbers below 1 to decide by."""
-    from .ops.rules import accumulation
+    from ..ops.rules import accumulation
 
     return accumulation(input.dtype)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import dtypes
+from .. import dtypes
 
 if TYPE_CHECKING:
-    from .tensor import Tensor
+    from . import Tensor
 
 _DEFAULT = {dtypes.bool_, dtypes.int64}
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from . import dtypes
-from .arguments import explain
-from .fft import fft, ifft, irfft, rfft
-from .ops.pad import pad, pad_constant
-from .ops.sliding import windows, windows_backward
-from .tensor import Tensor
+from .. import dtypes
+from ..calls.arguments import explain
+from ..fft import fft, ifft, irfft, rfft
+from ..ops.pad import pad, pad_constant
+from ..ops.sliding import windows, windows_backward
+from ..tensor import Tensor
 
 
 def _frame(
@@ -76,7 +76,7 @@ def stft(
 
 
 def _as_real(x: Tensor) -> Tensor:
-    from .ops.complex import view_as_real
+    from ..ops.complex import view_as_real
 
     return view_as_real(x)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import dtypes
-from .engine.device import device as Device
-from .engine.from_host import as_tensor, from_dlpack, from_numpy, tensor  # noqa: F401  (all ways to make a tensor)
-from .ops import create
-from .ops.rules import sizes_of
-from .tensor import Tensor
+from .. import dtypes
+from ..engine.device import device as Device
+from ..engine.from_host import as_tensor, from_dlpack, from_numpy, tensor  # noqa: F401  (all ways to make a tensor)
+from ..ops import create
+from ..ops.rules import sizes_of
+from ..tensor import Tensor
 
 
 def _finish(out: Tensor, requires_grad: bool) -> Tensor:

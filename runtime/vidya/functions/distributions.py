@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _core, dtypes
-from .ops.compare import isfinite
-from .ops.elementwise import (
+from .. import _core, dtypes
+from ..ops.compare import isfinite
+from ..ops.elementwise import (
     minimum,
     where,
 )
-from .ops.rules import accumulation
-from .ops.sets import searchsorted
-from .random import Generator, rand, rand_like, randint, randn, randn_like
-from .tensor import Tensor
+from ..ops.rules import accumulation
+from ..ops.sets import searchsorted
+from ..random import Generator, rand, rand_like, randint, randn, randn_like
+from ..tensor import Tensor
 
 
 def coins(x: Tensor, p: Any, generator: Generator | None = None) -> Tensor:

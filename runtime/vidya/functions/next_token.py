@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import dtypes
-from .ops import sampling as _ops
-from .random import Generator, rand
-from .tensor import Tensor
+from .. import dtypes
+from ..ops import sampling as _ops
+from ..random import Generator, rand
+from ..tensor import Tensor
 
 
 def sample(

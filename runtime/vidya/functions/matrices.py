@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from .arguments import explain
+from ..calls.arguments import explain
+from ..linalg import cholesky as _cholesky
+from ..linalg import det, inv, matrix_power, pinv, slogdet, solve_triangular
+from ..linalg import lu_solve as _lu_solve
+from ..linalg import qr as _qr
+from ..linalg import svd as _svd
+from ..ops.elementwise import where
+from ..ops.factor import adjoint
+from ..ops.lu import unpacked
+from ..tensor import Tensor
 from .decompositions import LU, QR
-from .linalg import cholesky as _cholesky
-from .linalg import det, inv, matrix_power, pinv, slogdet, solve_triangular
-from .linalg import lu_solve as _lu_solve
-from .linalg import qr as _qr
-from .linalg import svd as _svd
-from .ops.elementwise import where
-from .ops.factor import adjoint
-from .ops.lu import unpacked
-from .tensor import Tensor
 
 __all__ = [
     "cholesky", "cholesky_inverse", "cholesky_solve", "det", "inverse", "logdet", "lu_solve",
@@ -48,7 +48,7 @@ def lu_unpack(
 
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     """The inverse of the matrix whose Cholesky factor is L."""
-    from .ops.factor import identity_like
+    from ..ops.factor import identity_like
 
     return cholesky_solve(identity_like(L).expand(L.shape), L, upper)
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from types import FunctionType
 from typing import Any
 
-from . import _core
+from .. import _core
+from ..errors import AutogradError, VidyaError
 from .destination import write_out
-from .errors import AutogradError, VidyaError
 from .spelling import spellings
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .ops import eig as _eig
-from .ops import factor as _factor
-from .ops import lu as _lu
-from .ops.create import eye
-from .tensor import Tensor
+from ..ops import eig as _eig
+from ..ops import factor as _factor
+from ..ops import lu as _lu
+from ..ops.create import eye
+from ..tensor import Tensor
 
 
 class QR(NamedTuple):

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _core, dtypes
-from .ops import create, elementwise, index, layout, masked, slices
-from .ops.rules import broadcast_shapes
+from .. import _core, dtypes
+from ..ops import create, elementwise, index, layout, masked, slices
+from ..ops.rules import broadcast_shapes
 
 if TYPE_CHECKING:
-    from .engine.device import device as Device
-    from .tensor import Tensor
+    from ..engine.device import device as Device
+    from . import Tensor
 
 
 def getitem(x: Tensor, key: Any) -> Tensor:
@@ -74,7 +74,7 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
 
 
 def _as_value(x: Tensor, value: Any) -> Tensor:
-    from .construct import as_tensor
+    from ..functions.construct import as_tensor
 
     if isinstance(value, _core.TensorBase) and value.device is x.device:
         return value  # type: ignore[return-value]
@@ -150,7 +150,7 @@ def _parse(x: Tensor, key: Any) -> tuple[_Box, dict[int, Tensor]]:
 
 
 def _as_index(k: Any, x: Tensor) -> Any:
-    from .construct import as_tensor
+    from ..functions.construct import as_tensor
 
     if k is None or k is Ellipsis or isinstance(k, slice):
         return k
@@ -177,7 +177,7 @@ def _width(k: Any) -> int:
 
 
 def _mask_to_index(k: Tensor, sizes: tuple[int, ...]) -> list[Tensor]:
-    from .construct import tensor
+    from ..functions.construct import tensor
 
     if k.dtype is dtypes.bool_:
         if k.shape != sizes:
@@ -279,7 +279,7 @@ def assign(name: str, x: Tensor, result: Tensor) -> Tensor:
 
 def to_device(x: Tensor, target: Device) -> Tensor:
     """x on another device, over the host; gradients go the same way back."""
-    from .function import Function
+    from ..autograd.function import Function
 
     class Move(Function):
         @staticmethod

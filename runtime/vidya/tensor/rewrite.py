@@ -12,15 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import _core
-from .errors import AutogradError, TraceError
-from .ops.elementwise import clone
-from .ops.layout import expand, reshape
-from .ops.slices import slice_write
-from .ops.strided import as_strided_op, as_strided_scatter_op
+from .. import _core
+from ..errors import AutogradError, TraceError
+from ..ops.elementwise import clone
+from ..ops.layout import expand, reshape
+from ..ops.slices import slice_write
+from ..ops.strided import as_strided_op, as_strided_scatter_op
 
 if TYPE_CHECKING:
-    from .tensor import Tensor
+    from . import Tensor
 
 
 def wrote(op: Any, values: tuple) -> None:
