@@ -258,6 +258,7 @@ vd_status make(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel, 
     spec.cost = transcendental(op) ? (t == DType::F64 ? 16 : 4) : 1;
     if (t == DType::BF16 && out_type(call) == t) spec.loop = simd_loop(d, op, kBF16, Arity);
     spec.raw = spec.loop != nullptr;
+    if (t == DType::BF16 && std::strcmp(op, "gelu") == 0) spec.loop = d.simd->rough_gelu;
     if (!spec.loop) spec.loop = float_loop(d, op, t == DType::F64 ? kF64 : kF32, Arity);
   } else if (sdk::is_complex(t)) {
     spec.loop = complex_loop(op, t);

@@ -1,4 +1,4 @@
-// wrap_pad: one dim padded with its own elements.
+// wrap_pad: dims padded with their own elements; pad_constant: with a value.
 #include <algorithm>
 #include <cstring>
 
@@ -9,23 +9,8 @@ namespace {
 
 constexpr int64_t kTogether = 64;
 
-vd_status make_wrap_pad(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel,
-                        vd_err* err) {
-  if (!arity(call, 1, 1) || in_type(call, 0) != out_type(call))
-    return unsupported(call, err, "it gives what it takes");
-  const vd_tensor &x = call.inputs[0], &y = call.outputs[0];
-  const char* mode = sdk::attr_str(call, "mode", "");
-  const bool reflect = !std::strcmp(mode, "reflect"), circular = !std::strcmp(mode, "circular");
-  if (!reflect && !circular && std::strcmp(mode, "replicate") != 0)
-    return unsupported(call, err, "its mode is unknown");
-  const int64_t dim = sdk::attr_int(call, "dim", -1), before = sdk::attr_int(call, "before", 0),
-                after = sdk::attr_int(call, "after", 0);
-  if (dim < 0 || dim >= x.ndim || y.ndim != x.ndim)
-    return fail(err, VD_INVALID, "wrap_pad: dim must be in [0, %d)", x.ndim);
-  const int64_t n = x.shape[dim], m = y.shape[dim];
-  if (n < 1 || m != n + before + after || std::max(before, after) > (reflect ? n - 1 : n * m))
-    return fail(err, VD_INVALID, "wrap_pad: the borders do not fit");
-  // where each place of the result comes from
+/* Where each of the m places of a padded dim of n comes from. */
+std::vector<int64_t> sources(int64_t n, int64_t m, int64_t before, bool reflect, bool circular) {
   std::vector<int64_t> from;
   for (int64_t j = 0; j < m; ++j) {
     int64_t i = j - before;
@@ -35,32 +20,73 @@ vd_status make_wrap_pad(Device&, const vd_call& call, std::unique_ptr<Kernel>& k
       i = circular ? (i % n + n) % n : std::clamp<int64_t>(i, 0, n - 1);
     from.push_back(i);
   }
-  int64_t outer = 1, inner = sdk::size_of(in_type(call, 0));
-  for (int i = 0; i < x.ndim; ++i)
-    if (i != dim) (i < dim ? outer : inner) *= x.shape[i];
-  // what is not of the borders lies in one piece
-  const int64_t first = std::max<int64_t>(before, 0), last = m - std::max<int64_t>(after, 0);
+  return from;
+}
+
+vd_status make_wrap_pad(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel,
+                        vd_err* err) {
+  if (!arity(call, 1, 1) || in_type(call, 0) != out_type(call))
+    return unsupported(call, err, "it gives what it takes");
+  const vd_tensor &x = call.inputs[0], &y = call.outputs[0];
+  const char* mode = sdk::attr_str(call, "mode", "");
+  const bool reflect = !std::strcmp(mode, "reflect"), circular = !std::strcmp(mode, "circular");
+  if (!reflect && !circular && std::strcmp(mode, "replicate") != 0)
+    return unsupported(call, err, "its mode is unknown");
+  const vd_attr* pads = sdk::find_attr(call, "pads");
+  if (!pads || pads->kind != VD_ATTR_INTS || pads->count % 2 || pads->count > 2 * x.ndim ||
+      x.ndim < 1 || y.ndim != x.ndim)
+    return unsupported(call, err, "it takes a pair of borders for some of the last dims");
+  std::vector<std::vector<int64_t>> from;  // of each dim
+  const int nd = x.ndim;
+  int64_t before = 0, after = 0;  // of the last dim, in the end
+  for (int i = 0; i < nd; ++i) {
+    const int pair = nd - 1 - i;
+    const bool padded = pair < pads->count / 2;
+    before = padded ? pads->value.ints[2 * pair] : 0;
+    after = padded ? pads->value.ints[2 * pair + 1] : 0;
+    const int64_t n = x.shape[i], m = y.shape[i];
+    if (m != n + before + after ||
+        ((before || after) && (n < 1 || std::max(before, after) > (reflect ? n - 1 : n * m))))
+      return fail(err, VD_INVALID, "wrap_pad: the borders of dim %d do not fit", i);
+    from.push_back(sources(n, m, before, reflect, circular));
+  }
+  const int64_t w = x.shape[nd - 1], wide = y.shape[nd - 1];
+  // what is not of a row's borders lies in one piece
+  const int64_t first = std::max<int64_t>(before, 0), last = wide - std::max<int64_t>(after, 0);
+  const int64_t lines = wide ? sdk::numel(y) / wide : 0, high = nd > 1 ? y.shape[nd - 2] : 1;
+  std::vector<int64_t> high_in(x.shape, x.shape + nd), high_out(y.shape, y.shape + nd);
   return answer(kernel, kPreferred, [=](Device& d, const vd_call& c, vd_err*) {
-    const char* p = in_ptr<char>(c, 0);
-    char* q = out_ptr<char>(c);
-    const auto rows = d.simd->move.rows;
-    auto border = [&](auto one) {
-      for (int64_t j = 0; j < std::min(first, m); ++j) one(j);
-      for (int64_t j = std::max(last, first); j < m; ++j) one(j);
-    };
-    // a few of the outer places at a time: their borders are written while they are in the cache
-    d.pool.ranges(outer, double(m * inner) / 8 + 16, 1, [&](int64_t b, int64_t e) {
-      for (int64_t o = b; o < e; o += kTogether) {
-        const int64_t count = std::min(kTogether, e - o), from_step = n * inner, step = m * inner;
-        const char* row = p + o * from_step;
-        char* to = q + o * step;
-        if (last > first)
-          rows(to + first * inner, step, row + from[size_t(first)] * inner, from_step,
-               (last - first) * inner, count);
-        border([&](int64_t j) {
-          rows(to + j * inner, step, row + from[size_t(j)] * inner, from_step, inner, count);
-        });
-      }
+    with_size(sdk::size_of(out_type(c)), [&](auto zero) {
+      using T = decltype(zero);
+      const T* p = in_ptr<T>(c, 0);
+      T* q = out_ptr<T>(c);
+      // a few rows at a time: their borders are written while they are in the cache
+      d.pool.ranges(lines, double(wide) + 16, 1, [&](int64_t b, int64_t e) {
+        for (int64_t r = b, count; r < e; r += count) {
+          int64_t source = 0, rest = r, step = 1;  // the row of x
+          for (int i = nd - 2; i >= 0; --i) {
+            source += from[size_t(i)][size_t(rest % high_out[size_t(i)])] * step;
+            rest /= high_out[size_t(i)], step *= high_in[size_t(i)];
+          }
+          count = 1;
+          if (nd > 1) {
+            const int64_t* next = from[size_t(nd - 2)].data() + r % high;
+            const int64_t most = std::min({kTogether, e - r, high - r % high});
+            while (count < most && next[count] == next[0] + count) ++count;
+          }
+          const T* row = p + source * w;
+          T* to = q + r * wide;
+          const int64_t* at = from.back().data();
+          if (last > first)
+            d.simd->move.rows(reinterpret_cast<char*>(to + first), wide * int64_t(sizeof(T)),
+                              reinterpret_cast<const char*>(row + at[first]),
+                              w * int64_t(sizeof(T)), (last - first) * int64_t(sizeof(T)), count);
+          for (int64_t k = 0; k < count; ++k, row += w, to += wide) {
+            for (int64_t j = 0; j < std::min(first, wide); ++j) to[j] = row[at[j]];
+            for (int64_t j = std::max(last, first); j < wide; ++j) to[j] = row[at[j]];
+          }
+        }
+      });
     });
     return VD_OK;
   });

@@ -132,6 +132,7 @@ struct MoveLoops {
 struct Simd {
   // float32, float64, bfloat16; nullptr where there is none
   Loop unary[3][kUnaryOps];
+  Loop rough_gelu;  // float32, as near as bfloat16 needs it
   Loop binary[3][kBinaryOps];
   Loop compare[2][kCompareOps];  // to bool
   Loop ewise[2][kEwiseOps];

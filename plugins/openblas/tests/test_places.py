@@ -74,12 +74,16 @@ def test_wrap_pad(blas, mode, dtype):
         x = values(shape, dtype, 1)
         widths = [(before, after) if i == dim else (0, 0) for i in range(len(shape))]
         want = np.pad(x, widths, names[mode])
-        (y,) = blas.run("wrap_pad", [x], [(want.shape, dtype)], dim=dim, before=before,
-                        after=after, mode=mode)  # fmt: skip
+        pads = [0, 0] * (len(shape) - 1 - dim) + [before, after]
+        (y,) = blas.run("wrap_pad", [x], [(want.shape, dtype)], pads=pads, mode=mode)
         np.testing.assert_array_equal(y, want)
     x = values((4, 10), dtype, 1)  # a negative border cuts
-    (y,) = blas.run("wrap_pad", [x], [((4, 9), dtype)], dim=1, before=-3, after=2, mode=mode)
+    (y,) = blas.run("wrap_pad", [x], [((4, 9), dtype)], pads=[-3, 2], mode=mode)
     np.testing.assert_array_equal(y, np.pad(x, [(0, 0), (0, 2)], names[mode])[:, 3:])
+    x = values((3, 4, 70, 5), dtype, 2)  # several at once, of rows more than are taken together
+    want = np.pad(x, [(0, 0), (3, 1), (2, 4), (1, 3)], names[mode])
+    (y,) = blas.run("wrap_pad", [x], [(want.shape, dtype)], pads=[1, 3, 2, 4, 3, 1], mode=mode)
+    np.testing.assert_array_equal(y, want)
 
 
 @pytest.mark.parametrize("dtype", NUMBERS, ids=str)

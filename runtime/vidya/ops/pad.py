@@ -85,35 +85,36 @@ def pad(
         raise ValueError(
             f'pad: mode is "constant", "reflect", "replicate" or "circular", not {mode!r}'
         )
-    borders = _borders("pad", input, pads)
+    _borders("pad", input, pads)
     if not 0 < len(pads) // 2 < input.ndim <= len(pads) // 2 + 2:
         raise ValueError(
             f"pad: mode {mode!r} with {len(pads) // 2} pairs takes {len(pads) // 2 + 1} or "
             f"{len(pads) // 2 + 2} dims, got {tuple(input.shape)}"
         )
-    for dim, (a, b) in enumerate(borders):
-        if a or b:
-            input = wrap_pad(input, dim, a, b, mode)
-    return input
+    return wrap_pad(input, pads, mode) if any(pads) else input
 
 
 _WRAP = {"reflect": 1, "replicate": 0, "circular": 0}
 
 
 @op("wrap_pad")
-def wrap_pad(x: Tensor, dim, before, after, mode) -> Tensor:
-    """One dim padded with its own elements, by "reflect", "replicate" or "circular"."""
-    n = x.shape[dim]
-    most = {"reflect": n - 1, "replicate": None, "circular": n}[mode]
-    if n == 0 or (most is not None and max(before, after) > most):
-        raise ValueError(
-            f"pad: ({before}, {after}) is too much for dim {dim} of size {n} with mode {mode!r}"
-        )
-    at = count_like(x, n + before + after, -before)
-    if mode == "replicate":
-        at = clamp(at, 0, n - 1)
-    elif mode == "circular":
-        at = remainder(at, n)
-    else:
-        at = (n - 1) - ((n - 1) - at.abs()).abs()
-    return index_select(x, dim, at)
+def wrap_pad(x: Tensor, pads, mode) -> Tensor:
+    """x with its own elements around it: "reflect", "replicate" or "circular"; pads as in pad."""
+    for dim, (before, after) in enumerate(_borders("wrap_pad", x, pads)):
+        n = x.shape[dim]
+        most = {"reflect": n - 1, "replicate": None, "circular": n}[mode]
+        if not before and not after:
+            continue
+        if n == 0 or (most is not None and max(before, after) > most):
+            raise ValueError(
+                f"pad: ({before}, {after}) is too much for dim {dim} of size {n} with mode {mode!r}"
+            )
+        at = count_like(x, n + before + after, -before)
+        if mode == "replicate":
+            at = clamp(at, 0, n - 1)
+        elif mode == "circular":
+            at = remainder(at, n)
+        else:
+            at = (n - 1) - ((n - 1) - at.abs()).abs()
+        x = index_select(x, dim, at)
+    return x
