@@ -11,6 +11,7 @@
 #include "attention_loops.h"
 #include "bf16/kernels.h"
 #include "common.h"
+#include "matrices.h"
 #include "memory.h"
 
 #ifndef VIDYA_OPENBLAS_VERSION
