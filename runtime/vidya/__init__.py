@@ -97,7 +97,7 @@ from .dtypes import (  # noqa: E402
 from .dtypes import bool_ as bool  # noqa: E402
 from .dtypes import float32 as float  # noqa: E402
 from .dtypes import int32 as int  # noqa: E402
-from .engine.autograd import (  # noqa: E402
+from .engine.grad_modes import (  # noqa: E402
     enable_grad,
     inference_mode,
     is_grad_enabled,

@@ -78,6 +78,7 @@ FILES = {
     "random_bits": "tests/backend/test_random.py",
     "random_permutation": "tests/backend/test_random.py",
     "sgd_step": "tests/unit/test_optim.py",
+    "slices_backward": "tests/backend/test_slice_gradients.py",
     "sgd_step_": "tests/unit/test_optim.py",
     "uniform": "tests/backend/test_random.py",
     "view": "tests/backend/test_views.py",

@@ -1,10 +1,9 @@
 """vidya.autograd: gradients by hand, and ops with gradients of your own."""
 
 from ..engine.anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
-from ..engine.autograd import (
-    Handle,
+from ..engine.autograd import Handle, grad
+from ..engine.grad_modes import (
     enable_grad,
-    grad,
     inference_mode,
     is_grad_enabled,
     no_grad,

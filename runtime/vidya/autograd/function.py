@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import _core
 from ..dtypes import FLOAT
-from ..engine import autograd
+from ..engine import grad_modes
 from ..errors import AutogradError
 
 _sequence = _core.next_sequence
@@ -202,7 +202,7 @@ class Function:
         context.needs_input_grad = tuple(
             isinstance(a, _core.TensorBase) and a.requires_grad for a in args
         )
-        with autograd.no_grad():
+        with grad_modes.no_grad():
             if cls.setup_context is None:
                 result = cls.forward(context, *args)
             else:
@@ -232,7 +232,7 @@ def once_differentiable(backward: Any) -> Any:
     def called(ctx: Context, *grads: Any) -> Any:
         if not _core.is_grad_enabled():
             return backward(ctx, *grads)
-        with autograd.no_grad():
+        with grad_modes.no_grad():
             result = backward(ctx, *grads)
         values = result if isinstance(result, tuple) else (result,)
         return _Dead.apply(*[v if v is None else v.detach().requires_grad_() for v in values])

@@ -9,70 +9,15 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ContextDecorator
-from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from .. import _core, schema
 from ..errors import AutogradError
 from . import anomaly
+from .pieces import Piece, joined, whole
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
-
-
-class set_grad_enabled:
-    """Record gradients or not: as a call, a context manager or a decorator; per thread."""
-
-    def __init__(self, mode: bool) -> None:
-        self.mode = bool(mode)
-        self.before = _core.set_grad_enabled(self.mode)
-
-    def __enter__(self) -> None:
-        _core.set_grad_enabled(self.mode)
-
-    def __exit__(self, *_: Any) -> None:
-        _core.set_grad_enabled(self.before)
-
-    def __call__(self, function: Callable) -> Callable:
-        self.__exit__()  # a decorator says nothing about the code around it
-
-        @wraps(function)
-        def inside(*args: Any, **kwargs: Any) -> Any:
-            with set_grad_enabled(self.mode):
-                return function(*args, **kwargs)
-
-        return inside
-
-
-class _mode(ContextDecorator):
-    recording = False
-
-    def __init__(self) -> None:
-        self.before: list[bool] = []
-
-    def __enter__(self) -> None:
-        self.before.append(_core.set_grad_enabled(self.recording))
-
-    def __exit__(self, *_: Any) -> None:
-        _core.set_grad_enabled(self.before.pop())
-
-    def _recreate_cm(self) -> _mode:
-        return type(self)()  # calls of a decorated function may be in several threads
-
-
-class no_grad(_mode):
-    """Within it, or in the function it decorates, nothing is recorded for backward."""
-
-
-class enable_grad(_mode):
-    """Within it recording is on, also inside of no_grad."""
-
-    recording = True
-
-
-inference_mode = no_grad
-is_grad_enabled = _core.is_grad_enabled
 
 
 def backward(
@@ -138,7 +83,7 @@ class _Backward:
         if isinstance(edge, _core.TensorBase):
             leaf: Any = edge
             known = self.leaves.get(id(leaf))
-            self.leaves[id(edge)] = (leaf, grad if known is None else known[1] + grad)
+            self.leaves[id(edge)] = (leaf, grad if known is None else joined(known[1], grad))
             return
         entry = self.pending.get(id(edge))
         if entry is None:
@@ -146,12 +91,13 @@ class _Backward:
             self.pending[id(edge)] = entry
             heapq.heappush(self.queue, (-edge.sequence, id(edge)))
         known = entry[1][index]
-        entry[1][index] = grad if known is None else known + grad
+        entry[1][index] = grad if known is None else joined(known, grad)
 
     def walk(self) -> None:
         while self.queue:
             _, key = heapq.heappop(self.queue)
-            node, grads = self.pending.pop(key)
+            node, parts = self.pending.pop(key)
+            grads = [whole(g) for g in parts]
             if node.hooks:
                 for index, hooks in node.hooks.items():
                     for hook in hooks.values():
@@ -164,7 +110,7 @@ class _Backward:
                     self.found[at] = grad
             self._through(node, grads)
         for key, (leaf, grad) in self.leaves.items():
-            self._arrive(key, leaf, grad)
+            self._arrive(key, leaf, whole(grad))
 
     def _through(self, node: Any, grads: list) -> None:
         """Ask the node's pullback and pass the results on."""
@@ -173,7 +119,8 @@ class _Backward:
         if anomaly.enabled:
             with anomaly.backward_of(node, grads) as found:
                 result = back(*grads)
-                found.append(result if isinstance(result, tuple) else (result,))
+                result = tuple(map(whole, result if isinstance(result, tuple) else (result,)))
+                found.append(result)
         else:
             result = back(*grads)
         if not self.retain:
@@ -199,6 +146,9 @@ class _Backward:
     def _pass(self, definition: Any, edge: tuple, grad: Tensor | None) -> None:
         target, index, shape, dtype = edge
         if target is None or grad is None:
+            return
+        if isinstance(grad, Piece):
+            self._give(target, index, grad)
             return
         if grad.shape != shape:
             grad = grad.sum_to(shape)

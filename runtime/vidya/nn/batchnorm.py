@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import dtypes
 from .. import functional as F
-from ..engine.autograd import no_grad
+from ..engine.grad_modes import no_grad
 from ..functions.construct import ones, tensor, zeros
 from ..tensor import Tensor
 from .module import Module

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import functional as F
-from ..engine.autograd import no_grad
+from ..engine.grad_modes import no_grad
 from ..functions.construct import empty
 from ..ops.embedding import refuse_sparse
 from ..tensor import Tensor

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.function import Function
-from ..engine.autograd import is_grad_enabled
+from ..engine.grad_modes import is_grad_enabled
 from ..errors import AutogradError
 from ..tensor import Tensor
 

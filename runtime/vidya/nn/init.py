@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from ..dtypes import float32
-from ..engine.autograd import no_grad
+from ..engine.grad_modes import no_grad
 from ..functions.matrices import qr
 from ..ops.create import eye
 from ..ops.elementwise import where

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .. import dtypes
-from ..engine.autograd import no_grad
+from ..engine.grad_modes import no_grad
 from ..errors import CheckpointError
 from ..functions.construct import as_tensor
 from ..tensor import Tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..engine.autograd import no_grad
+from ..engine.grad_modes import no_grad
 from ..schema import op
 from .rules import accumulation, cast_to
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..engine.autograd import no_grad
+from ..engine.grad_modes import no_grad
 from ..schema import op
 from .create import count_like
 from .elementwise import clone, where

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from .. import _core
 from ..schema import op
 from .elementwise import clone
 from .layout import cat, reshape
@@ -68,10 +69,7 @@ def unbind(x: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 
 @op("unbind_copy")
 def unbind_copy(x: Tensor, dim=0) -> tuple[Tensor, ...]:
-    """The slices along dim, without that dim, each with memory of its own.
-
-    Their gradients are put together once, where those of unbind's views are added up one by one.
-    """
+    """The slices along dim, without that dim, each with memory of its own."""
     if x.ndim == 0:
         raise ValueError("unbind_copy: a 0-d tensor has no dims")
     axis = wrap_dim("unbind_copy", dim, x.ndim)
@@ -126,8 +124,10 @@ def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 unsafe_chunk = chunk
 
 
-def tensor_split(x: Tensor, indices_or_sections: int | Sequence[int], dim: int = 0) -> tuple:
-    """Views along dim: so many, as equal as can be, or cut at the given indices."""
+def tensor_split(x: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple:
+    """Views along dim: so many, as equal as can be, or cut at the given indices (or a tensor's)."""
+    if isinstance(indices_or_sections, _core.TensorBase):
+        indices_or_sections = indices_or_sections.tolist()
     axis = wrap_dim("tensor_split", dim, x.ndim)
     if x.ndim == 0:
         raise ValueError("tensor_split: a 0-d tensor cannot be cut")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..engine.autograd import no_grad
+from ..engine.grad_modes import no_grad
 from ..engine.trace import act, depends, live, untraced
 from ..errors import CheckpointError
 from ..functions.construct import tensor

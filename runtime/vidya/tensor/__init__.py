@@ -11,6 +11,7 @@ from typing import Any
 from .. import _core
 from ..calls.arguments import explained
 from ..engine import autograd as _autograd
+from ..engine.grad_modes import no_grad
 from .conversions import Conversions
 from .host import HostAccess
 from .in_place import InPlace
@@ -106,7 +107,7 @@ class Tensor(Operators, Methods, Shapes, InPlace, Conversions, HostAccess, _core
     def __deepcopy__(self, memo: dict) -> Tensor:
         if not self.is_leaf:
             raise _autograd.AutogradError("only leaves can be deep-copied; use detach() first")
-        with _autograd.no_grad():
+        with no_grad():
             data = self.detach().clone()
         out = type(self)(data) if type(self) is not Tensor else data
         memo[id(self)] = out

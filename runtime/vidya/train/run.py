@@ -15,9 +15,9 @@ from typing import Any
 from .. import dtypes, random
 from ..compile import compile
 from ..engine.autocast import autocast
-from ..engine.autograd import no_grad
 from ..engine.device import default_device
 from ..engine.device import device as Device
+from ..engine.grad_modes import no_grad
 from ..errors import CheckpointError, ConfigError, TrainingError
 from ..io import load_checkpoint, save_checkpoint
 from ..nn import Module

@@ -10,7 +10,8 @@ from typing import Any
 
 from .. import _core
 from ..autograd.function import Function
-from ..engine.autograd import enable_grad, grad, is_grad_enabled
+from ..engine.autograd import grad
+from ..engine.grad_modes import enable_grad, is_grad_enabled
 from ..errors import AutogradError
 from ..random import get_rng_state, set_rng_state
 from ..tensor import Tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from ...engine.autograd import no_grad
+from ...engine.grad_modes import no_grad
 from ...errors import TrainingError
 from ...functions.construct import tensor
 from ...ops.magnitude import vector_norm
