@@ -2,8 +2,6 @@
 // scores exist than one tile per thread. (Milakov and Gimelshein 2018; Dao et al. 2022)
 #include "attention.h"
 
-#include <cmath>
-
 namespace vob {
 namespace {
 
@@ -94,7 +92,6 @@ class Forward final : public Kernel {
                const float* packed) const {
     const AttentionLoops& loops = a_.loops(d);
     const int64_t R = loops.rows, columns = loops.columns, depth = loops.words(a_.depth);
-    const float scale = a_.scale * kLog2e;
     const int64_t padded = round_up(a_.keys, columns), width = round_up(a_.width, columns / 2);
     const float* values = packed + padded * depth;
     const int64_t b = pair / a_.key_heads, h = pair % a_.key_heads * a_.group + in_group;
@@ -117,16 +114,22 @@ class Forward final : public Kernel {
         else
           std::fill_n(raw + r * a_.depth, a_.depth, 0.f);
       }
-      loops.pack_rows(q + t * R * depth, raw, a_.depth, a_.depth,
-                      loops.scores_scaled ? 1.f : scale);
+      loops.pack_rows(q + t * R * depth, raw, a_.depth, a_.depth, a_.query_scale(loops));
     }
     const int64_t from = a_.low(i0) / kAttentionKeys * kAttentionKeys;
     const int64_t to = a_.high(std::min(i0 + rows, a_.queries) - 1);
     for (int64_t k0 = from; k0 < to; k0 += kAttentionKeys) {
       const int64_t n = std::min(kAttentionKeys, a_.keys - k0);
       for (int64_t t = 0; t < tiles; ++t) {
-        AttentionTile tile{
-            q + t * R * depth, packed + k0 * depth, depth, scale, 0, 0, nullptr, nullptr, nullptr};
+        AttentionTile tile{q + t * R * depth,
+                           packed + k0 * depth,
+                           depth,
+                           a_.tile_scale(loops),
+                           0,
+                           0,
+                           nullptr,
+                           nullptr,
+                           nullptr};
         if (!a_.limits(tile, R, columns, i0 + t * R, k0, n, edges)) continue;
         if (a_.masked) {
           std::fill_n(bias, R * kAttentionLd, 0.f);

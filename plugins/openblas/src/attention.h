@@ -3,6 +3,7 @@
 #define VIDYA_OPENBLAS_ATTENTION_H
 
 #include <algorithm>
+#include <cmath>
 
 #include "attention_loops.h"
 #include "common.h"
@@ -59,6 +60,15 @@ class Attention {
   /* The loops for this dtype. */
   const AttentionLoops& loops(const Device& d) const {
     return q.type == DType::BF16 && d.attention_bf16 ? *d.attention_bf16 : *d.simd->attention;
+  }
+  /* What packed queries are multiplied by, and what is left for the scores: 2 to their power is
+   * the exponential of q k^T scale. */
+  float query_scale(const AttentionLoops& loops) const {
+    if (!loops.scores_scaled) return scale * kLog2e;
+    return scale > 0 ? 1.f : scale < 0 ? -1.f : 0.f;
+  }
+  float tile_scale(const AttentionLoops& loops) const {
+    return !loops.scores_scaled || scale == 0 ? 1.f : std::abs(scale) * kLog2e;
   }
   /* Pairs of query and key that are looked at, per head. */
   double pairs() const;

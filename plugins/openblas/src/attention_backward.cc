@@ -187,7 +187,7 @@ class Backward final : public Kernel {
     }
     for (int64_t r = 0; r < all; r += R) {
       loops.pack_rows(w.q + r * s.q_words, w.q_rows + r * s.depth, s.depth, a_.depth,
-                      loops.scores_scaled ? 1.f : a_.scale * kLog2e);
+                      a_.query_scale(loops));
       loops.pack_rows(w.g + r * s.g_words, w.g_rows + r * s.width, s.width, a_.width, 1.f);
     }
     if (!loops.pack_lines) return;
@@ -209,7 +209,7 @@ class Backward final : public Kernel {
       AttentionTile t{w.q + r * s.q_words,
                       shared + s.k_panels + k0 * s.q_words,
                       s.q_words,
-                      a_.scale * kLog2e,
+                      a_.tile_scale(loops),
                       0,
                       0,
                       nullptr,
@@ -225,17 +225,15 @@ class Backward final : public Kernel {
           a_.mask_tile(sdk::data(call.inputs[kMask]), b, h, i0 + r, R, k0, n, w.bias);
           t.bias = w.bias;
         }
-        loops.probabilities(t, w.lse + r, p);
-        loops.score_gradient(w.g + r * s.g_words, shared + s.v_panels + k0 * s.g_words, s.g_words,
-                             t.first, t.last, w.delta + r, p, ds);
+        loops.gradients(t, w.lse + r, w.g + r * s.g_words, shared + s.v_panels + k0 * s.g_words,
+                        s.g_words, w.delta + r, p, ds, w.ds_rows);
       }
-      for (int64_t x = 0; x < R; ++x)
+      for (int64_t x = 0; x < R; x += loops.terms)
         for (float* row : {p + x * kAttentionLd, ds + x * kAttentionLd}) {
           std::fill(row, row + t.first, 0.f);
           std::fill(row + t.last, row + wide, 0.f);
         }
-      const float* ds_rows = ds;
-      if (loops.narrow) loops.narrow(p, ds, w.ds_rows, wide), ds_rows = w.ds_rows;
+      const float* ds_rows = loops.terms > 1 ? w.ds_rows : ds;
       if (t.first < t.last)
         loops.add_rows(w.dq + r * s.depth, s.depth, ds_rows + t.first / loops.terms,
                        shared + s.k_rows + (k0 + t.first) / loops.terms * s.depth, s.depth, s.depth,

@@ -18,7 +18,8 @@ struct AttentionTile {
   const float* q;       // packed [words of depth][rows]
   const float* k;       // panels of `columns` keys, each [words of depth][columns]
   int64_t depth;        // in words
-  float scale;          // of q k^T where that is not in q; 1 / ln 2 makes scores exponents of two
+  float scale;          // of q k^T where that is not in q, else 1; 1 / ln 2 makes scores exponents
+                        // of two. Not negative
   int64_t first, last;  // the keys to look at, multiples of `columns`
   const int64_t *low, *high;  // per row: the keys it may see, [low, high); null: all of them
   const float* bias;          // added to the scores, rows kAttentionLd apart; null: nothing
@@ -27,7 +28,7 @@ struct AttentionTile {
 struct AttentionLoops {
   int rows, columns;   // of a tile in registers
   int terms;           // of a word
-  bool scores_scaled;  // the tile's scale is applied to scores, because it would be rounded in q
+  bool scores_scaled;  // the scale's size is the tile's, because it would be rounded in q
 
   int64_t words(int64_t n) const { return (n + terms - 1) / terms; }
 
@@ -44,14 +45,12 @@ struct AttentionLoops {
    * leaves them. */
   void (*forward)(const AttentionTile&, float* s, float* top, float* total, float* out, int64_t ldo,
                   const float* v, int64_t width);
-  /* p = exp2(scores - lse) where a key may be seen, else 0, in [first, last). */
-  void (*probabilities)(const AttentionTile&, const float* lse, float* p);
-  /* ds = p (g v^T - delta) in [first, last); g packed as q is, v in panels as k is. */
-  void (*score_gradient)(const float* g, const float* v, int64_t depth, int64_t first, int64_t last,
-                         const float* delta, const float* p, float* ds);
-  /* Makes operands of a tile's p and ds, in [0, n): p and ds become words of `terms` rows, at the
-   * places of the first rows; ds_rows gets words of `terms` columns.  Null: floats are operands. */
-  void (*narrow)(float* p, float* ds, float* ds_rows, int64_t n);
+  /* p = exp2(scores - lse) where a key may be seen, else 0, and ds = p (g v^T - delta), in
+   * [first, last), as operands: words of `terms` rows, at the places of the first rows; where a
+   * word is not a float, ds_rows gets ds in words of `terms` columns.  g is packed as q is, v in
+   * panels as k is. */
+  void (*gradients)(const AttentionTile&, const float* lse, const float* g, const float* v,
+                    int64_t depth, const float* delta, float* p, float* ds, float* ds_rows);
   /* c (rows ldc apart, `width` floats) += a b, `depth` words; rows of a are kAttentionLd apart. */
   void (*add_rows)(float* c, int64_t ldc, const float* a, const float* b, int64_t ldb,
                    int64_t width, int64_t depth);

@@ -115,6 +115,14 @@ def test_every_instruction_set(simd_device, dtype, causal, window):
 
 
 @pytest.mark.parametrize("dtype", [F32, BF16], ids=str)
+@pytest.mark.parametrize("scale", [-0.3, 0.0, 0.7])
+def test_scales(simd_device, dtype, scale):
+    q, k, v = qkv(1, 2, 2, 50, 70, 24, dtype)
+    check(simd_device, q, k, v, causal=True, scale=scale)
+    check(simd_device, q, k, v, mask=values((50, 70), F32, 6), scale=scale)
+
+
+@pytest.mark.parametrize("dtype", [F32, BF16], ids=str)
 def test_layouts(blas, dtype):
     b, t, h, hk, d = 2, 70, 6, 2, 32
     fused = values((b, t, (h + 2 * hk) * d), dtype, 5).reshape(b, t, h + 2 * hk, d)

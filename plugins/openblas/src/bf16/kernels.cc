@@ -11,7 +11,7 @@ inline __mmask32 first(int64_t n) {
   return n >= 32 ? ~__mmask32(0) : n <= 0 ? 0 : (__mmask32(1) << n) - 1;
 }
 
-constexpr int64_t kAhead = 32;  // lines of memory, far apart, that no hardware foresees
+constexpr int64_t kAhead = 16;  // lines of memory, far apart, that no hardware foresees
 
 inline void prefetch(const uint16_t* x, int64_t n) {
   for (int64_t i = 0; i < n; i += 32)

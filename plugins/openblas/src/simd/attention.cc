@@ -1,39 +1,40 @@
 // Tiles of attention in registers: scores, their exponentials, and the products with them.
 #include "../attention_loops.h"
 
+#include "attention_pack.h"
 #include "parts.h"
 #include "row.h"
-#if defined(__AVX512F__)
-#include "transpose.h"
-#endif
 
 namespace vob {
 namespace VOB_ISA {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int R = 12;  // 24 sums, 2 operands and a broadcast in 32 registers
-#elif defined(__AVX2__)
-constexpr int R = 6;
-#else
-constexpr int R = 4;
-#endif
-// Compiled once more where the CPU multiplies pairs of bfloat16.
-#if defined(__AVX512BF16__)
-constexpr int kTerms = 2;
-#else
-constexpr int kTerms = 1;
-#endif
-constexpr int L = kLanes<float>;
-constexpr int N = 2 * L;
 constexpr int64_t kLd = kAttentionLd;
 static_assert(kAttentionKeys % R == 0 && kAttentionKeys % N == 0, "blocks are whole tiles");
 
-using F = Vec<float>;
 constexpr float kInf = __builtin_inff();
 
-/* 2^x for x < 127; 0 below the smallest normal number. */
+/* 2^x for x < 127; next to nothing, or 0, below the smallest normal number. */
 inline F exp2(F x) {
+#if defined(__AVX512F__)
+  const F f = (F)_mm512_reduce_ps((__m512)x, 9);  // what is above the next lower integer
+#if defined(__AVX512BF16__)
+  // 3e-6 of the result: a thousandth of what is rounded off
+  F p = splat(0.013426683843135834f);
+  p = p * f + 0.052242472767829895f;
+  p = p * f + 0.241280198097229f;
+  p = p * f + 0.6930448412895203f;
+#else
+  F p = splat(0.00021613210265059024f);
+  p = p * f + 0.0012467751512303948f;
+  p = p * f + 0.009675461798906326f;
+  p = p * f + 0.05548527464270592f;
+  p = p * f + 0.2402293086051941f;
+  p = p * f + 0.6931470632553101f;
+#endif
+  p = p * f + 1.f;
+  return (F)_mm512_scalef_ps((__m512)p, (__m512)x);
+#else
   constexpr float kRound = 12582912.f;  // its addition leaves the nearest integer in the low bits
   const F z = x + kRound;
   const F f = x - (z - kRound);
@@ -46,6 +47,7 @@ inline F exp2(F x) {
   p = p * f + 1.f;
   const F y = (F)((Vec<int32_t>)p + ((Vec<int32_t>)z << 23));
   return x < splat(-126.f) ? F{} : y;
+#endif
 }
 
 /* acc += a y, a word of a. */
@@ -74,12 +76,14 @@ template <int A0, int A1, int V, bool Scaled>
 inline void add_tile(float* c, int64_t ldc, const float* a, const float* b, int64_t ldb,
                      int64_t depth, const float* keep) {
   F acc[R][V];
+#pragma GCC unroll 12
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < V; ++v) {
       acc[r][v] = load(c + r * ldc + v * L);
       if (Scaled) acc[r][v] *= keep[r];
     }
   multiply<A0, A1>(acc, a, b, ldb, depth);
+#pragma GCC unroll 12
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < V; ++v) store(c + r * ldc + v * L, acc[r][v]);
 }
@@ -107,18 +111,19 @@ __attribute__((always_inline)) inline void each_score(const float* q, const floa
   for (int64_t j = first; j < last; j += N) {
     F acc[R][2] = {};
     multiply<1, R>(acc, q, k + j * depth, N, depth);
+#pragma GCC unroll 12
     for (int r = 0; r < R; ++r)
       for (int v = 0; v < 2; ++v) put(r, j + v * L, acc[r][v]);
   }
 }
 
-/* What a row may not see becomes `value`. */
-void blot(const AttentionTile& t, float* s, float value) {
+/* What a row may not see of the keys [first, last), which begin at s, becomes `value`. */
+void blot(const AttentionTile& t, float* s, int64_t ld, int64_t first, int64_t last, float value) {
   if (!t.low) return;
   for (int r = 0; r < R; ++r) {
-    float* row = s + r * kLd;
-    for (int64_t j = t.first; j < t.low[r] && j < t.last; ++j) row[j] = value;
-    for (int64_t j = t.high[r] < t.first ? t.first : t.high[r]; j < t.last; ++j) row[j] = value;
+    float* row = s + r * ld - first;
+    for (int64_t j = first; j < t.low[r] && j < last; ++j) row[j] = value;
+    for (int64_t j = t.high[r] < first ? first : t.high[r]; j < last; ++j) row[j] = value;
   }
 }
 
@@ -126,10 +131,10 @@ inline float largest(F v) {
   return lane_fold<float>(v, [](F a, F b) { return a > b ? a : b; });
 }
 
-/* Scores as the softmax takes them. */
+/* What is left of the tile's scale where a bias has been added: that was for scaled scores. */
+inline float rest_of_scale(const AttentionTile& t) { return t.bias ? 1.f : t.scale; }
 inline F score(const AttentionTile& t, int r, int64_t j, F x) {
-  if (kTerms > 1) x *= t.scale;
-  return t.bias ? x + load(t.bias + r * kLd + j) : x;
+  return t.bias ? x * t.scale + load(t.bias + r * kLd + j) : x;
 }
 
 /* Two vectors of a row as an operand: at its start, in words. */
@@ -146,132 +151,92 @@ void forward(const AttentionTile& t, float* s, float* top, float* total, float* 
              const float* v, int64_t width) {
   each_score(t.q, t.k, t.depth, t.first, t.last,
              [&](int r, int64_t j, F x) { store(s + r * kLd + j, score(t, r, j, x)); });
-  blot(t, s, -kInf);
-  alignas(64) float keep[R];
+  blot(t, s + t.first, kLd, t.first, t.last, -kInf);
+  const float scale = rest_of_scale(t);
+  constexpr int kRows = (R + L - 1) / L * L;
+  alignas(64) float shift[kRows] = {}, keep[kRows] = {};
   for (int r = 0; r < R; ++r) {
-    float* row = s + r * kLd;
+    const float* row = s + r * kLd;
     F m0 = splat(-kInf), m1 = m0;
     for (int64_t j = t.first; j < t.last; j += N) {
       const F a = load(row + j), b = load(row + j + L);
       m0 = a > m0 ? a : m0;
       m1 = b > m1 ? b : m1;
     }
-    float best = largest(m0 > m1 ? m0 : m1);
-    best = best > top[r] ? best : top[r];
+    const float best = largest(m0 > m1 ? m0 : m1) * scale;
+    const float now = best > top[r] ? best : top[r];
     // nothing seen so far: any finite shift will do, and a NaN still shows
-    const float shift = best == -kInf ? 0.f : best;
+    shift[r] = now == -kInf ? 0.f : now;
+    keep[r] = top[r] - shift[r];
+    top[r] = now;
+  }
+  for (int r = 0; r < R; r += L) store(keep + r, exp2(load(keep + r)));
+  for (int r = 0; r < R; ++r) {
+    float* row = s + r * kLd;
     F a0{}, a1{};
     for (int64_t j = t.first; j < t.last; j += N) {
-      const F a = exp2(load(row + j) - shift), b = exp2(load(row + j + L) - shift);
+      const F a = exp2(load(row + j) * scale - shift[r]);
+      const F b = exp2(load(row + j + L) * scale - shift[r]);
       store_row(row, j, a, b);
       a0 += a;
       a1 += b;
     }
-    keep[r] = top[r] == best ? 1.f : __builtin_exp2f(top[r] - shift);
     total[r] = total[r] * keep[r] + lane_sum<float>(a0 + a1);
-    top[r] = best;
   }
   add_product<kLd, 1, true>(out, ldo, s + t.first / kTerms, v + t.first / kTerms * width, width,
                             width, (t.last - t.first) / kTerms, keep);
 }
 
-void probabilities(const AttentionTile& t, const float* lse, float* p) {
-  each_score(t.q, t.k, t.depth, t.first, t.last, [&](int r, int64_t j, F x) {
-    store(p + r * kLd + j, exp2(score(t, r, j, x) - lse[r]));
-  });
-  blot(t, p, 0.f);
-}
-
-void score_gradient(const float* g, const float* v, int64_t depth, int64_t first, int64_t last,
-                    const float* delta, const float* p, float* ds) {
-  each_score(g, v, depth, first, last, [&](int r, int64_t j, F x) {
-    store(ds + r * kLd + j, load(p + r * kLd + j) * (x - delta[r]));
-  });
-}
-
-#if defined(__AVX512F__)
-/* Words of 16 * kTerms numbers of a line, of which n exist. */
-inline __m512i line_words(const float* x, int64_t n, float scale) {
-  auto some = [&](int64_t from) {
-    const int64_t here = n - from;
-    const __mmask16 mask = here >= 16 ? 0xffff : here <= 0 ? 0 : __mmask16((1 << here) - 1);
-    return _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x + from), _mm512_set1_ps(scale));
-  };
+/* As operands, for r, r + 1, ... of the terms of a word: x at word j of the first row. */
+inline void store_words(float* to, int64_t j, const F* x) {
 #if defined(__AVX512BF16__)
-  return (__m512i)_mm512_cvtne2ps_pbh(some(16), some(0));
+  store(to + j, (F)pairs((__m512)x[0], (__m512)x[1]));
 #else
-  return (__m512i)some(0);
+  store(to + j, x[0]);
 #endif
 }
 
-template <int Lines>
-void side_by_side(float* to, const float* x, int64_t ld, int64_t n, float scale) {
-  constexpr int kNumbers = L * kTerms;
-  for (int64_t p = 0; p < n; p += kNumbers, to += L * Lines)
-    for (int i0 = 0; i0 < Lines; i0 += L) {
-      constexpr int kPart = Lines < L ? Lines : L;
-      __m512i r[16] = {};
-      for (int i = 0; i < kPart; ++i) r[i] = line_words(x + (i0 + i) * ld + p, n - p, scale);
-      transpose(r);
-      const int64_t words = (n - p + kTerms - 1) / kTerms;
-      for (int w = 0; w < L && w < words; ++w)
-        _mm512_mask_storeu_epi32(to + w * Lines + i0, __mmask16((1 << kPart) - 1), r[w]);
+void gradients(const AttentionTile& t, const float* lse, const float* g, const float* v,
+               int64_t depth, const float* delta, float* p, float* ds, float* ds_rows) {
+  const float scale = rest_of_scale(t);
+  alignas(64) float e[R * N];
+  for (int64_t j = t.first; j < t.last; j += N) {
+    each_score(t.q, t.k, t.depth, j, j + N, [&](int r, int64_t i, F x) {
+      store(e + r * N + i - j, exp2(score(t, r, i, x) * scale - lse[r]));
+    });
+    blot(t, e, N, j, j + N, 0.f);
+    F d[R][2] = {};
+    multiply<1, R>(d, g, v + j * depth, N, depth);
+#pragma GCC unroll 12
+    for (int r = 0; r < R; r += kTerms) {
+      F y[2][kTerms], x[2][kTerms];
+      for (int i = 0; i < kTerms; ++i) {
+        for (int w = 0; w < 2; ++w) {
+          y[w][i] = load(e + (r + i) * N + w * L);
+          x[w][i] = y[w][i] * (d[r + i][w] - delta[r + i]);
+        }
+        if (kTerms > 1) store_row(ds_rows + (r + i) * kLd, j, x[0][i], x[1][i]);
+      }
+      for (int w = 0; w < 2; ++w) {
+        store_words(p + r * kLd, j + w * L, y[w]);
+        store_words(ds + r * kLd, j + w * L, x[w]);
+      }
     }
+  }
 }
-#else
-template <int Lines>
-void side_by_side(float* to, const float* x, int64_t ld, int64_t n, float scale) {
-  for (int64_t p = 0; p < n; ++p)
-    for (int i = 0; i < Lines; ++i) to[p * Lines + i] = x[i * ld + p] * scale;
-}
-#endif
-
-void pack_rows(float* to, const float* x, int64_t ld, int64_t n, float scale) {
-  side_by_side<R>(to, x, ld, n, scale);
-}
-void pack_panel(float* to, const float* x, int64_t ld, int64_t n) {
-  side_by_side<N>(to, x, ld, n, 1.f);
-}
-
-#if defined(__AVX512BF16__)
-/* Pairs (a_i, b_i) of bfloat16. */
-inline __m512i pairs(__m512 a, __m512 b) {
-  alignas(64) static const uint16_t order[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
-                                                 21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
-                                                 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-  return _mm512_permutexvar_epi16(_mm512_load_si512(order), (__m512i)_mm512_cvtne2ps_pbh(b, a));
-}
-
-void pack_lines(float* to, const float* x, int64_t ld, int64_t lines, int64_t width) {
-  for (int64_t i = 0; i < lines; i += 2, x += 2 * ld, to += width)
-    for (int64_t j = 0; j < width; j += L)
-      _mm512_storeu_si512(to + j, pairs(_mm512_loadu_ps(x + j), _mm512_loadu_ps(x + ld + j)));
-}
-
-void narrow(float* p, float* ds, float* ds_rows, int64_t n) {
-  for (int r = 0; r < R; ++r)
-    for (int64_t j = 0; j < n; j += N)
-      store_row(ds_rows + r * kLd, j, load(ds + r * kLd + j), load(ds + r * kLd + j + L));
-  for (float* x : {p, ds})
-    for (int r = 0; r < R; r += 2)
-      pack_lines(x + r * kLd, x + r * kLd, kLd, 2, (n + L - 1) / L * L);
-}
-#endif
 
 }  // namespace
 
 #if defined(__AVX512BF16__)
-static const AttentionLoops loops{R,          N,          2,          true,          pack_rows,
-                                  pack_panel, pack_lines, forward,    probabilities, score_gradient,
-                                  narrow,     add_rows,   add_columns};
+static const AttentionLoops loops{R,          N,       2,         true,     pack_rows,  pack_panel,
+                                  pack_lines, forward, gradients, add_rows, add_columns};
 }  // namespace VOB_ISA
 
 const AttentionLoops* bf16_attention_avx512() { return &VOB_ISA::loops; }
 #else
 void fill_attention(Simd& s) {
-  static const AttentionLoops loops{R,          N,        1,          false,         pack_rows,
-                                    pack_panel, nullptr,  forward,    probabilities, score_gradient,
-                                    nullptr,    add_rows, add_columns};
+  static const AttentionLoops loops{R,       N,       1,         false,    pack_rows,  pack_panel,
+                                    nullptr, forward, gradients, add_rows, add_columns};
   s.attention = &loops;
 }
 

@@ -48,7 +48,7 @@ static inline void store(T* p, Vec<T> v) {
 }
 template <class T>
 static inline Vec<T> splat(T x) {
-  return Vec<T>{} + x;
+  return x - Vec<T>{};  // a sum with 0 would be one, because of -0
 }
 template <int Bytes>
 struct IntOf;
