@@ -1,16 +1,8 @@
 // The gates of LSTM and GRU steps, and their gradients: all of a row in one pass.
-#include "lines.h"
+#include "recurrent.h"
 
 namespace vob {
 namespace {
-
-template <class T>
-const RecurrentLoops<T>& loops_of(const Simd* s) {
-  if constexpr (sizeof(T) == 4)
-    return s->recurrent32;
-  else
-    return s->recurrent64;
-}
 
 struct Step {
   const char* op;
@@ -29,7 +21,7 @@ const Step kSteps[] = {
 
 template <class T>
 void row(const Simd* simd, int step, const vd_call& c, int64_t r, int64_t n) {
-  const RecurrentLoops<T>& f = loops_of<T>(simd);
+  const RecurrentLoops<T>& f = recurrent_loops<T>(simd);
   const Step& s = kSteps[step];
   const auto in = [&](int i) { return in_ptr<T>(c, i) + r * n * (s.wide >> i & 1 ? s.gates : 1); };
   const auto out = [&](int i) {
@@ -86,6 +78,7 @@ vd_status make(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd
 
 void add_recurrent(sdk::Table<Make>& table) {
   for (const Step& s : kSteps) table.add(s.op, make);
+  add_recurrent_steps(table);
 }
 
 }  // namespace vob

@@ -11,6 +11,7 @@ from ..ops import recurrent as _step
 from ..ops.layout import cat
 from ..ops.linalg import linear
 from ..ops.parts import split, stack, unbind_copy
+from ..ops.recurrent_steps import gru_steps, lstm_steps, rnn_steps
 from ..tensor import Tensor
 from . import init
 from .module import Module
@@ -88,6 +89,11 @@ class _Recurrent(Module):
         return (self.hidden_size,)
 
     def _after(self, parts: Tensor, state: Any, suffix: str) -> tuple[Tensor, Any]:
+        """A step: (output, state)."""
+        raise NotImplementedError
+
+    def _steps(self, x: Tensor, state: Any, suffix: str, backwards: bool) -> tuple[Tensor, Any]:
+        """All steps: (outputs, state)."""
         raise NotImplementedError
 
     # ---- forward ----
@@ -165,15 +171,25 @@ class _Recurrent(Module):
 
     def _over(self, x: Tensor, state: Any, suffix: str, backwards: bool) -> tuple[Tensor, Any]:
         """One layer in one direction: the inputs of all steps times their weight at once."""
-        weight, bias = getattr(self, f"weight_ih{suffix}"), self._bias("ih", suffix)
-        parts = unbind_copy(linear(x, weight, bias))
+        if not x.shape[0]:
+            return x.new_zeros(0, x.shape[1], state[0].shape[-1]), state
+        if not self.proj_size:
+            return self._steps(x, state, suffix, backwards)
+        parts = unbind_copy(self._parts(x, suffix, both=False))
         outs = []
         for part in reversed(parts) if backwards else parts:
             out, state = self._after(part, state, suffix)
             outs.append(out)
-        if not outs:
-            return x.new_zeros(0, x.shape[1], state[0].shape[-1]), state
         return stack(outs[::-1] if backwards else outs), state
+
+    def _parts(self, x: Tensor, suffix: str, both: bool = True) -> Tensor:
+        """What the gates get from the input; with both biases, or its own."""
+        bias = self._bias("ih", suffix)
+        if bias is not None and both:
+            bias = bias + getattr(self, f"bias_hh{suffix}")
+        weight = getattr(self, f"weight_ih{suffix}")
+        parts = linear(x, weight, bias)
+        return parts if parts.dtype == weight.dtype else parts.to(weight.dtype)  # of autocast
 
     def _over_packed(
         self, x: Tensor, state: Any, suffix: str, backwards: bool, sizes: list[int]
@@ -229,6 +245,11 @@ class RNN(_Recurrent):
         h = h.tanh() if self.nonlinearity == "tanh" else h.relu()
         return h, (h,)
 
+    def _steps(self, x: Tensor, state: Any, suffix: str, backwards: bool) -> tuple[Tensor, Any]:
+        weight, parts = getattr(self, f"weight_hh{suffix}"), self._parts(x, suffix)
+        outs = rnn_steps(parts, state[0], weight, self.nonlinearity, backwards)
+        return outs, (outs[0 if backwards else -1],)
+
 
 class LSTM(_Recurrent):
     """Long short-term memory; the state is a pair (h, c).  (Hochreiter and Schmidhuber, 1997)
@@ -248,6 +269,12 @@ class LSTM(_Recurrent):
             h = linear(h, getattr(self, f"weight_hr{suffix}"))
         return h, (h, c)
 
+    def _steps(self, x: Tensor, state: Any, suffix: str, backwards: bool) -> tuple[Tensor, Any]:
+        weight, parts = getattr(self, f"weight_hh{suffix}"), self._parts(x, suffix)
+        outs, cells, _ = lstm_steps(parts, state[0], state[1], weight, backwards)
+        last = 0 if backwards else -1
+        return outs, (outs[last], cells[last])
+
 
 class GRU(_Recurrent):
     """Gated recurrent units.  (Cho et al., 2014)"""
@@ -258,3 +285,8 @@ class GRU(_Recurrent):
         weight, bias = getattr(self, f"weight_hh{suffix}"), self._bias("hh", suffix)
         h = _step.gru_step(parts, state[0], weight, bias)
         return h, (h,)
+
+    def _steps(self, x: Tensor, state: Any, suffix: str, backwards: bool) -> tuple[Tensor, Any]:
+        weight, bias = getattr(self, f"weight_hh{suffix}"), self._bias("hh", suffix)
+        outs, _ = gru_steps(self._parts(x, suffix, both=False), state[0], weight, bias, backwards)
+        return outs, (outs[0 if backwards else -1],)

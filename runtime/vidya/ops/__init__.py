@@ -52,6 +52,7 @@ from . import (  # noqa: F401
     random,
     rank,
     rectifiers,
+    recurrent_steps,
     reduce,
     residual_norm,
     resize,

@@ -27,6 +27,7 @@ from . import (  # noqa: F401
     pointwise,
     pool,
     products,
+    recurrent,
     reduce,
     residual_norm,
     scatter,
