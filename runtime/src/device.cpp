@@ -147,6 +147,7 @@ std::string words(const vd_err& err) {
 void Device::check(vd_status status, const vd_err& err, const std::string& what,
                    const Backend* provider) {
   if (status == VD_OK) return;
+  if (status == VD_INTERNAL) raise_passing();
   if (!provider) provider = backend;
   const vd_backend& t = provider->table;
   std::string said = words(err);

@@ -95,4 +95,7 @@ Backend* backend_from_python(PyObject* object, const std::string& distribution);
 std::string words(const vd_err& err);  // what a backend said, even if it forgot the NUL
 std::string describe_call(const vd_call& call);
 
+// Raises KeyboardInterrupt and its like, if a backend in Python was left by one.
+void raise_passing();
+
 }  // namespace vidya

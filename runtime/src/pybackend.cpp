@@ -36,6 +36,9 @@ vd_status say(vd_err* err, vd_status status, const std::string& text) {
   return status;
 }
 
+// What is no error of the code that ran, Ctrl-C above all: it goes on where the status arrives.
+std::unique_ptr<py::error_already_set> passing;
+
 // Runs Python code for the ABI: takes the lock, turns exceptions into a status.
 template <class F>
 vd_status in_python(vd_err* err, F&& body) {
@@ -44,6 +47,7 @@ vd_status in_python(vd_err* err, F&& body) {
     return body();
   } catch (py::error_already_set& e) {
     vd_status status = VD_INTERNAL;
+    if (!e.matches(PyExc_Exception)) passing = std::make_unique<py::error_already_set>(e);
     if (e.matches(error_class("OutOfMemoryError")) || e.matches(PyExc_MemoryError))
       status = VD_OOM;
     else if (e.matches(error_class("UnsupportedError")) || e.matches(PyExc_NotImplementedError))
@@ -62,6 +66,17 @@ vd_status in_python(vd_err* err, F&& body) {
     return say(err, VD_INTERNAL, e.what());
   }
 }
+
+}  // namespace
+
+void raise_passing() {
+  if (!passing) return;
+  auto error = std::move(passing);
+  error->restore();
+  throw PythonError();
+}
+
+namespace {
 
 // ---- the table's entries ----
 

@@ -9,6 +9,10 @@ namespace vidya {
 
 namespace {
 
+// Ctrl-C ends a loop after about as many kernels: a step of a large model has hundreds and takes a
+// while, one of a small model has a few and takes microseconds.
+constexpr size_t kKernelsBetweenSignals = 256;
+
 vd_status run_measured(const Kernel& k, Device* device, const vd_call& call, double* seconds,
                        vd_err* err) {
   auto begin = std::chrono::steady_clock::now();
@@ -153,7 +157,7 @@ void Replay::run(int64_t times, TensorObject* const* arguments, const std::vecto
   }
   vd_err err;
   vd_status status = VD_OK;
-  size_t failed = 0;
+  size_t failed = 0, since = 0;
   for (int64_t i = 0; i < n && status == VD_OK; ++i) {
     evaluate(numbers + static_cast<size_t>(i) * n_numbers);
     if (i == 0) {
@@ -178,7 +182,11 @@ void Replay::run(int64_t times, TensorObject* const* arguments, const std::vecto
       }
     }
     if (state) PyEval_RestoreThread(state);
-    if (loop && (i & 63) == 0 && PyErr_CheckSignals()) throw PythonError();
+    since += calls_.size();
+    if (loop && since >= kKernelsBetweenSignals) {
+      since = 0;
+      if (PyErr_CheckSignals()) throw PythonError();
+    }
   }
   if (status != VD_OK)
     device->check(status, err, describe_call(calls_[failed]), plan.steps[failed].kernel->provider);

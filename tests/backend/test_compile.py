@@ -237,15 +237,6 @@ def test_an_argument_whose_grad_is_cleared_within(device):
         np.testing.assert_array_equal(x.grad.numpy(), np.full(4, 3.0))
 
 
-def test_a_loop_refuses_arguments_that_get_a_grad(device):
-    if not vidya.device(device).info["strided"]:
-        pytest.skip("a device without strides has no loops")
-    f = vidya.compile(lambda x: (x * 2).sum().backward())
-    x = data(device, 4).requires_grad_()
-    with pytest.raises(TraceError, match="taking it as an argument"):
-        f.loop(3, x)
-
-
 def test_random_numbers_differ_from_run_to_run_and_follow_the_seed(device):
     f = vidya.compile(lambda x: x + vidya.rand(4, device=x.device))
     x = vidya.zeros(4, device=device)
@@ -269,22 +260,6 @@ def test_state_is_written_in_place(device):
         x = data(device, 2, 2, seed=i)
         np.testing.assert_allclose(push(x).numpy(), x.numpy().sum() + i, rtol=1e-5)
         np.testing.assert_array_equal(cache.numpy()[1:3], x.numpy())
-
-
-def test_a_loop_is_the_calls_one_by_one(device):
-    if not vidya.device(device).info["strided"]:
-        pytest.skip("a device without strides replays plans one by one")
-    total = vidya.zeros(3, device=device)
-
-    @vidya.compile
-    def step(x, scale):
-        total.add_(x * scale)
-        return total * 1
-
-    xs = data(device, 5, 3)
-    out = step.loop(5, xs, 2.0, stacked=0)
-    assert out.shape == (5, 3)
-    np.testing.assert_allclose(out.numpy(), np.cumsum(xs.numpy() * 2, 0), rtol=1e-6)
 
 
 def test_without_passes_the_numbers_stay(device):

@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
+import vidya
 from vidya.cli.main import run
+from vidya_models.transformer import Transformer, TransformerConfig
 
 NAMES_SHA256 = "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"
 
@@ -33,3 +35,15 @@ def cli(capsys):
         return status, captured.out.splitlines(), captured.err
 
     return call
+
+
+@pytest.fixture
+def transformer(device):
+    """As small as one with all parts can be."""
+    vidya.manual_seed(0)
+    config = TransformerConfig(
+        vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=8, intermediate_size=48, max_position_embeddings=24,
+        qk_norm=True, initializer_range=0.2,
+    )  # fmt: skip
+    return Transformer(config, device=device)

@@ -127,7 +127,7 @@ class Compiled:
                     real.append(leaf if i in axes else tensors[at])
                     at += 1
         rows: list[Any] = []
-        for _ in range(n):
+        for _ in range(n if numbers or entry.capture.host else 0):
             rows += numbers + _ask(entry.capture)
         if len(real) != len(tensors) or entry.argument_grads:
             raise TraceError(
