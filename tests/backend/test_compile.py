@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import vidya
 from vidya import nn
-from vidya.errors import TraceError
 from vidya.optim import SGD, Adam, AdamW
 
 
