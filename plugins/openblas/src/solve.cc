@@ -1,8 +1,8 @@
 // Linear systems and determinants of batches of matrices, by LAPACK's LU.
 //
 // LAPACK reads our a as its transpose, so a x = b is its system with the transposed matrix.
+#include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "matrices.h"
 
@@ -94,31 +94,84 @@ int solve_triangular(const Matrices& shape, const Lapack& lapack, const vd_call&
   return 0;
 }
 
+/* a, n rows of W, becomes a triangle by exchanging and adding rows. Was it an odd number of
+ * exchanges? LAPACK has much to do before its own for so small a matrix. What is left of the
+ * diagonal is not kept up. */
+template <int W, class T>
+bool eliminate(T* a, int64_t n) {
+  bool odd = false;
+  for (int64_t j = 0; j < n; ++j) {
+    int64_t best = j;
+    T most = std::abs(a[j * W + j]);
+    for (int64_t i = j + 1; i < n; ++i)
+      if (const T size = std::abs(a[i * W + j]); size > most) best = i, most = size;
+    T* row = a + j * W;
+    if (best != j) std::swap_ranges(row, row + W, a + best * W), odd = !odd;
+    if (row[j] == 0) return odd;
+    for (int64_t i = j + 1; i < n; ++i) {
+      T* other = a + i * W;
+      const T f = other[j] / row[j];
+      for (int64_t c = j / 4 * 4; c < W; c += 4)
+        for (int64_t k = 0; k < 4; ++k) other[c + k] -= f * row[c + k];
+    }
+  }
+  return odd;
+}
+
+/* The sign and the logarithm of a product, of which neither over- nor underflows. */
+template <class T>
+struct Product {
+  using R = decltype(std::real(T{}));
+  T sign = T(1);
+  double part = 1;
+  int64_t powers = 0;
+
+  void take(T d) {
+    const R size = std::abs(d);
+    sign *= size == 0 ? T(0) : d / size;
+    int power = 0;
+    part = std::frexp(part * double(size), &power);
+    powers += power;
+  }
+  R log() const { return R(std::log(part) + double(powers) * 0.693147180559945309); }
+};
+
+template <int W, class T>
+Product<T> small_product(const T* a, int64_t n) {
+  alignas(64) T rows[W * W] = {};
+  for (int64_t r = 0; r < n; ++r) std::copy_n(a + r * n, n, rows + r * W);
+  Product<T> product;
+  if (eliminate<W>(rows, n)) product.sign = T(-1);
+  for (int64_t j = 0; j < n; ++j) product.take(rows[j * W + j]);
+  return product;
+}
+
 template <class T>
 int slogdet(const Matrices& shape, const Lapack& lapack, const vd_call& call, int64_t i) {
   using R = decltype(std::real(T{}));
   const int n = int(shape.n);
-  T sign(1);
-  R log = 0;
-  int info = 0;
-  if (n) {
+  const T* from = shape.in<T>(call, 0, i, shape.n * shape.n);
+  Product<T> product;
+  bool small = false;
+  if constexpr (std::is_floating_point_v<T>) {
+    small = n <= 32;
+    if (small) product = n <= 16 ? small_product<16>(from, n) : small_product<32>(from, n);
+  }
+  if (!small) {
     T* a = static_cast<T*>(thread_scratch(1, size_t(n) * n * sizeof(T) + size_t(n) * sizeof(int)));
     if (!a) return kNoMemory;
     int* pivots = reinterpret_cast<int*>(a + int64_t(n) * n);
-    std::copy_n(shape.in<T>(call, 0, i, shape.n * shape.n), int64_t(n) * n, a);
-    lapack.of(T{}).getrf(&n, &n, a, &n, pivots, &info);
+    std::copy_n(from, int64_t(n) * n, a);
+    int info = 0;
+    if (n) lapack.of(T{}).getrf(&n, &n, a, &n, pivots, &info);
     if (info < 0) return info;
     for (int64_t j = 0; j < n; ++j) {
-      const T d = a[j * n + j];
-      const R size = std::abs(d);
-      sign *= size == 0 ? T(0) : d / size;
-      if (pivots[j] != j + 1) sign = -sign;
-      log += std::log(size);
+      product.take(a[j * n + j]);
+      if (pivots[j] != j + 1) product.sign = -product.sign;
     }
-    if (info > 0) sign = T(0), log = -std::numeric_limits<R>::infinity();
   }
-  *shape.out<T>(call, 0, i, 1) = sign;
-  *shape.out<R>(call, 1, i, 1) = log;
+  *shape.out<T>(call, 0, i, 1) = product.sign;
+  *shape.out<R>(call, 1, i, 1) = product.log();
   return 0;
 }
 
