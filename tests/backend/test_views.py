@@ -177,6 +177,33 @@ def test_gradients_reach_through_views(device):
     assert w.grad.tolist() == [[0, 0, 0, 0], [1, 0, 3, 0], [2, 0, 4, 0]]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int64"])
+def test_operands_across_the_walk(device, dtype):
+    """Large enough to be copied by tiles first; beside others that are not, or repeat."""
+    a = np.arange(3 * 70 * 90).reshape(3, 70, 90) % 61 - 30
+    b, row = a.transpose(0, 2, 1)[:, ::-1], a[0, 0, :70]
+
+    def t(array):
+        return vidya.tensor(np.ascontiguousarray(array), device=device).to(getattr(vidya, dtype))
+
+    x, y, r = t(a).transpose(1, 2), t(b), t(row)
+    wanted = {
+        "neg": (-x, -a.transpose(0, 2, 1)),
+        "both": (x + x, 2 * a.transpose(0, 2, 1)),
+        "mixed": (x - y, a.transpose(0, 2, 1) - b),
+        "row": (r + x, a.transpose(0, 2, 1) + row),
+        "less": (x < y, a.transpose(0, 2, 1) < b),
+        "chosen": (vidya.where(x > 3, x, r), np.where(a > 3, a, row[:, None]).transpose(0, 2, 1)),
+        "program": (vidya.addcmul(x, y, r), a.transpose(0, 2, 1) + b * row),
+        "cast": (x.to(vidya.float64), a.transpose(0, 2, 1)),
+    }
+    for name, (found, want) in wanted.items():
+        if name == "program" and dtype == "bfloat16":
+            want = t(want).to(vidya.float32).numpy()
+        found = found if found.dtype is vidya.bool else found.to(vidya.float64)
+        np.testing.assert_array_equal(found.numpy(), want, err_msg=name)
+
+
 def test_fill_diagonal(device):
     tall = vidya.zeros(7, 3, device=device).fill_diagonal_(5)
     assert [i.tolist() for i in tall.nonzero(as_tuple=True)] == [[0, 1, 2], [0, 1, 2]]

@@ -289,7 +289,10 @@ vd_status make_elementwise(Device& d, const vd_call& call, const LoopSpec& spec,
         !sdk::same_shape(call.inputs[i], call.outputs[0]))
       return fail(err, VD_INVALID, "%s: input %d does not have the output's shape", call.op, i);
   kernel = std::make_unique<Elementwise>(d, call, spec, caps | kStrided | kInplace | kScalars);
-  return VD_OK;
+  const auto dense = [&](const vd_call& c, std::unique_ptr<Kernel>& k, vd_err* e) {
+    return make_elementwise(d, c, spec, caps, k, e);
+  };
+  return rather_copied(call, dense, kernel, err);
 }
 
 void add_elementwise(sdk::Table<Make>& table) {

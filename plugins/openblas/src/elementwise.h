@@ -2,12 +2,22 @@
 #ifndef VIDYA_OPENBLAS_ELEMENTWISE_H
 #define VIDYA_OPENBLAS_ELEMENTWISE_H
 
+#include <functional>
+
 #include "common.h"
 #include "layout.h"
 
 namespace vob {
 
 constexpr int64_t kBlock = 1024;  // elements: four operands of float32 stay in the first cache
+
+using Finder = std::function<vd_status(const vd_call&, std::unique_ptr<Kernel>&, vd_err*)>;
+
+/* Where an operand lies across the walk, each element in another line of memory, a copy by tiles is
+ * made several times as fast as it is read. `kernel`, that of the call, is put behind one that asks
+ * for contiguous operands; `find` finds the one that takes those. */
+vd_status rather_copied(const vd_call& call, const Finder& find, std::unique_ptr<Kernel>& kernel,
+                        vd_err* err);
 
 /* What a loop wants: its operands' types differ from the tensors' where those are 16-bit floats,
  * which the driver converts to float32 block by block. */

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "elementwise.h"
 #include "ewise_convert.h"
 #include "ewise_plan.h"
 
@@ -283,7 +284,10 @@ vd_status make_ewise(Device& d, const vd_call& call, std::unique_ptr<Kernel>& ke
   if (!plan.fits())
     return fail(err, VD_UNSUPPORTED, "ewise: too many values live at one time: split the program");
   kernel = std::make_unique<Ewise>(d, std::move(plan));
-  return VD_OK;
+  const auto dense = [&](const vd_call& c, std::unique_ptr<Kernel>& k, vd_err* e) {
+    return make_ewise(d, c, k, e);
+  };
+  return rather_copied(call, dense, kernel, err);
 }
 
 void add_ewise(sdk::Table<Make>& table) {
