@@ -48,6 +48,10 @@ const Simd* with_bf16(const Simd* simd) {
     s.narrow[0] = [](void* out, const void* const* in, int64_t n) {
       bf16_from_float(static_cast<uint16_t*>(out), static_cast<const float*>(in[0]), n);
     };
+    s.log_sum_exp_bf16 = bf16_log_sum_exp;
+    s.scaled_exp_bf16 = bf16_scaled_exp;
+    s.swiglu_bf16 = bf16_swiglu;
+    s.swiglu_backward_bf16 = bf16_swiglu_backward;
     return s;
   }();
   return &made;

@@ -30,7 +30,9 @@ const Gated kGated[] = {
     {"relu_squared", "relu 0; square 1", nullptr, {2}, 1},
 };
 
-constexpr int64_t kStream = 24 << 20;  // bytes: programs write larger results past the caches
+// bytes: programs write larger results past the caches, which gains less than the CPU's own
+// instructions for bfloat16 do
+constexpr int64_t kStream = 24 << 20;
 
 /* SwiGLU of contiguous tensors, straight through. */
 template <class E>
@@ -73,7 +75,7 @@ vd_status make(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel, 
     const DType t = in_type(call, 0);
     const int64_t n = sdk::numel(call.outputs[0]);
     if (std::strncmp(call.op, "swiglu", 6) == 0 && (t == DType::F32 || t == DType::BF16) &&
-        plain(call) && n * sdk::size_of(t) < kStream) {
+        plain(call) && (n * sdk::size_of(t) < kStream || (t == DType::BF16 && d.bf16))) {
       const bool backward = g.inputs == 3;
       return answer(kernel, kStrided | kInplace | kPreferred,
                     [=](Device& device, const vd_call& c, vd_err*) {

@@ -1,5 +1,6 @@
 // cross_entropy_rows and its gradient: the logits are read once each way, nothing else is stored.
 #include <algorithm>
+#include <cmath>
 
 #include "index.h"
 #include "rows.h"
@@ -37,7 +38,15 @@ class Forward final : public Kernel {
     T *nll = out_ptr<T>(call, 0), *lse = out_ptr<T>(call, 1);
     const void* x = sdk::data(call.inputs[0]);
     std::atomic<bool> no_memory{false};
+    const auto straight = type_ == DType::BF16 ? d.simd->log_sum_exp_bf16 : nullptr;
     d.pool.ranges(x_.rows(), double(n) * 4 + 8, 1, [&](int64_t b, int64_t e) {
+      for (int64_t r = b; straight && r < e; ++r) {
+        const uint16_t* row = reinterpret_cast<const uint16_t*>(x_.row(x, r));
+        const double l = straight(row, n);
+        lse[r] = T(l);
+        nll[r] = target[r] == ignore_ ? T(0) : T(l - double(sdk::bf16_to_float(row[target[r]])));
+      }
+      if (straight) return;
       T* buf = nullptr;
       if (x_.half()) {
         buf = static_cast<T*>(thread_scratch(0, size_t(n) * sizeof(T)));
@@ -88,6 +97,7 @@ class Backward final : public Kernel {
     if (vd_status s = target_.read(d, call, 2, n, &target, err, &ignore_)) return s;
     char* out = out_ptr<char>(call);
     const void* x = sdk::data(call.inputs[1]);
+    const auto straight = type_ == DType::BF16 ? d.simd->scaled_exp_bf16 : nullptr;
     const bool stream = x_.rows() * n * bytes >= kStreamBytes && out != x &&
                         (reinterpret_cast<uintptr_t>(out) & 63) == 0 && n * bytes % 64 == 0;
     d.pool.ranges(x_.rows(), double(n) * 4 + 8, 1, [&](int64_t b, int64_t e) {
@@ -101,6 +111,16 @@ class Backward final : public Kernel {
         }
         const double g = at(call.inputs[0], r, wide_), lse = at(call.inputs[3], r, wide_);
         const char* from = x_.row(x, r);
+        if (straight && std::abs(lse) < 1e37) {
+          const auto* p = reinterpret_cast<const uint16_t*>(from);
+          auto* q = reinterpret_cast<uint16_t*>(to);
+          float hit = sdk::bf16_to_float(p[target[r]]);
+          straight(q, p, lse, g, n);
+          d.simd->scaled_exp32(&hit, &hit, lse, g, 1);
+          hit -= float(g);
+          d.simd->f32_to_bf16(q + target[r], &hit, 1);
+          continue;
+        }
         for (int64_t j = 0; j < n; j += kPart) {
           const int64_t count = std::min(kPart, n - j);
           const T* p = reinterpret_cast<const T*>(from) + j;

@@ -2,6 +2,7 @@
 // they lie, and the result may lie in another order than x.
 #include <algorithm>
 
+#include "bf16/kernels.h"
 #include "common.h"
 
 namespace vob {
@@ -41,7 +42,16 @@ struct Rope {
     return buffer;
   }
 
-  void run(const Simd* simd, char* y, const char* const* in, int64_t begin, int64_t end) const {
+  /* Do rows of bfloat16 and tables of float32 lie as they are read? */
+  bool straight() const {
+    return x.type == DType::BF16 && !interleaved && x.inner == 1 && cos.type == DType::F32 &&
+           cos.inner == 1 && sin.type == DType::F32 && sin.inner == 1;
+  }
+
+  void run(const Device& d, char* y, const char* const* in, int64_t begin, int64_t end) const {
+    const Simd* simd = d.simd;
+    const auto turn = d.bf16 && straight() ? d.bf16->rope : nullptr;
+    const int64_t ahead = dims ? 4 * out.stride[dims - 1] * x.bytes : 0;
     int64_t index[VD_MAX_NDIM], rest = begin;
     const Operand* ops[] = {&x, &cos, &sin, &out};
     int64_t at[4] = {0, 0, 0, 0};
@@ -53,11 +63,14 @@ struct Rope {
     alignas(64) float buffer[4][2 * kMostPairs];
     for (int64_t r = begin; r < end; ++r) {
       const char* px = in[0] + at[0] * x.bytes;
-      const float* a = row(simd, x, px, 2 * half, buffer[0]);
       const float* c = row(simd, cos, in[1] + at[1] * cos.bytes, half, buffer[1]);
       const float* s = row(simd, sin, in[2] + at[2] * sin.bytes, half, buffer[2]);
       char* py = y + at[3] * x.bytes;
-      if (x.type == DType::F32) {
+      const float* a = turn ? nullptr : row(simd, x, px, 2 * half, buffer[0]);
+      for (int64_t i = 0; i < length * x.bytes; i += 64) __builtin_prefetch(py + ahead + i, 1);
+      if (turn) {
+        turn(reinterpret_cast<uint16_t*>(py), reinterpret_cast<const uint16_t*>(px), c, s, half);
+      } else if (x.type == DType::F32) {
         simd->rope32(reinterpret_cast<float*>(py), a, c, s, half, interleaved);
       } else {
         simd->rope32(buffer[3], a, c, s, half, interleaved);
@@ -122,7 +135,7 @@ vd_status make(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd
                   const char* in[] = {in_ptr<char>(c, 0), in_ptr<char>(c, 1), in_ptr<char>(c, 2)};
                   const double cost = double(p.length) * (p.x.bytes == 2 ? 2 : 1);
                   d.pool.ranges(p.rows, cost, 1, [&](int64_t b, int64_t e) {
-                    p.run(d.simd, out_ptr<char>(c), in, b, e);
+                    p.run(d, out_ptr<char>(c), in, b, e);
                   });
                   return VD_OK;
                 });

@@ -202,6 +202,10 @@ struct Simd {
   /* dx = g exp(x - lse); the one-hot part is the caller's. */
   void (*scaled_exp32)(float* dx, const float* x, double lse, double g, int64_t n);
   void (*scaled_exp64)(double* dx, const double* x, double lse, double g, int64_t n);
+  /* The same of bfloat16, for |lse| < 1e37; null where the CPU has no instructions for it. */
+  double (*log_sum_exp_bf16)(const uint16_t* x, int64_t n) = nullptr;
+  void (*scaled_exp_bf16)(uint16_t* dx, const uint16_t* x, double lse, double g,
+                          int64_t n) = nullptr;
 
   /* silu(gate) up, and the gradients of both; results may be operands. */
   void (*swiglu32)(float* y, const float* gate, const float* up, int64_t n);

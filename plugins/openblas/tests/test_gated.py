@@ -55,6 +55,19 @@ def test_gate(simd_device, name, dtype):
             check(dup, wide[0] * y, scale=3)
 
 
+@pytest.mark.parametrize("dtype", [F4, BF16], ids=str)
+def test_swiglu_far_from_zero(simd_device, dtype):
+    gate = np.array([-np.inf, -1e30, -300, -60, 60, 300, 1e30, np.inf, np.nan] * 9, dtype)
+    one = np.ones_like(gate)
+    (y,) = simd_device.run("swiglu", [gate, one], [(gate.shape, dtype)])
+    _, dup = simd_device.run("swiglu_backward", [one, gate, one], [(gate.shape, dtype)] * 2)
+    x = gate.astype("f8")
+    with np.errstate(over="ignore", invalid="ignore"):
+        want = x / (1 + np.exp(-x))
+    for got in (y, dup):
+        np.testing.assert_allclose(got.astype("f8"), want, rtol=0.01, atol=1e-30)
+
+
 @pytest.mark.parametrize("dtype", [F2, F4, F8, BF16], ids=str)
 def test_relu_squared(simd_device, dtype):
     x = values((3, 700), dtype, 1)

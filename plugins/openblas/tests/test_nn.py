@@ -1,4 +1,4 @@
-"""Products, normalisation, softmax, losses and optimizer steps against NumPy in float64."""
+"""Products, normalisation, softmax and optimizer steps against NumPy in float64."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from layouts import (
     FLOATS,
     INTS,
     LAYOUTS,
-    broadcast,
     check,
     contiguous,
     sliced,
@@ -265,55 +264,6 @@ def test_layer_norm_far_from_zero(simd_device):
 
 
 # ---- losses ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", FLOATS, ids=str)
-def test_cross_entropy_rows(simd_device, dtype):
-    real = np.dtype("f8") if dtype == np.dtype("f8") else np.dtype("f4")
-    for n, v in [(1, 1), (7, 33), (50, 1000), (3, 5000)]:
-        for layout in (contiguous, transposed):
-            x = layout((n, v), dtype, 1, low=-5, high=5)
-            t = np.random.default_rng(0).integers(0, v, n)
-            t[0] = -100
-            xw, rows = wide(x), np.arange(n)
-            top = xw.max(1)
-            want_lse = top + np.log(np.exp(xw - top[:, None]).sum(1))
-            kept = t != -100
-            want_nll = np.where(kept, want_lse - xw[rows, np.where(kept, t, 0)], 0)
-            outs = [((n,), real)] * 2
-            nll, lse = simd_device.run("cross_entropy_rows", [x, t], outs, ignore_index=-100)
-            check(nll, want_nll, ulps=8, scale=5)
-            check(lse, want_lse, ulps=8, scale=5)
-            g = (
-                broadcast((n,), real, 5)[:1].repeat(n)
-                if n == 1
-                else np.broadcast_to(real.type(0.5), (n,))
-            )
-            want = np.exp(xw - lse.astype("f8")[:, None])
-            want[rows[kept], t[kept]] -= 1
-            want = np.where(kept[:, None], want * g.astype("f8")[:, None], 0)
-            (dx,) = simd_device.run(
-                "cross_entropy_rows_backward", [g, x, t, lse], [((n, v), dtype)], ignore_index=-100
-            )
-            check(dx, want, ulps=8, scale=0.5)
-
-
-def test_cross_entropy_past_the_caches(blas):
-    n, v = 700, 10_000  # 28 MB of gradient
-    x = values((n, v), np.dtype("f4"))
-    t = np.random.default_rng(0).integers(0, v, n)
-    t[3] = -100
-    _, lse = blas.run("cross_entropy_rows", [x, t], [((n,), "f4")] * 2, ignore_index=-100)
-    g = np.ones(n, "f4")
-    (dx,) = blas.run("cross_entropy_rows_backward", [g, x, t, lse], [((n, v), "f4")],
-                       ignore_index=-100)  # fmt: skip
-    want = np.exp(x - lse[:, None])
-    want[np.arange(n), t] -= 1
-    want[3] = 0
-    np.testing.assert_allclose(dx, want, atol=1e-6)
-    y = x.copy()
-    blas.run("cross_entropy_rows_backward", [g, y, t, lse], [y], ignore_index=-100)
-    np.testing.assert_array_equal(y, dx)
 
 
 # ---- optimizers --------------------------------------------------------------------------------

@@ -140,6 +140,7 @@ const Bf16Kernels* bf16_kernels_avx512() {
                                    bf16_pack_ints,
                                    bf16_scores,
                                    bf16_weighted,
+                                   bf16_rope,
                                    bf16_few_rows};
   return &kernels;
 }

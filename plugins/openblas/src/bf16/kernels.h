@@ -42,6 +42,8 @@ struct Bf16Kernels {
   /* out[x] = keep[x] out[x] + the sum of p[x][j] v[j]; width is a multiple of 16. */
   void (*weighted)(float* out, const float* keep, const float* p, int64_t ldp, const uint16_t* v,
                    int64_t ldv, int64_t n, int64_t rows, int64_t width);
+  /* y = x[0, 2 half) turned by `half` angles: pairs (i, i + half). y may be x. */
+  void (*rope)(uint16_t* y, const uint16_t* x, const float* cos, const float* sin, int64_t half);
   /* y[j * ldy + r] = dot(row r of `rows` of w, row j of `count` of x), each n long. */
   void (*few_rows)(float* y, int64_t ldy, const uint16_t* w, int64_t stride, int64_t rows,
                    const uint16_t* x, int64_t ldx, int64_t count, int64_t n);
@@ -49,10 +51,18 @@ struct Bf16Kernels {
 
 /* As Simd's, by one instruction for 32 numbers. */
 void bf16_from_float(uint16_t* y, const float* x, int64_t n);
+/* As Simd's; an exponent is below this in size. */
+constexpr float kMostBf16Exponent = 1e37f;
+double bf16_log_sum_exp(const uint16_t* x, int64_t n);
+void bf16_scaled_exp(uint16_t* y, const uint16_t* x, double lse, double g, int64_t n);
+void bf16_swiglu(uint16_t* y, const uint16_t* gate, const uint16_t* up, int64_t n);
+void bf16_swiglu_backward(uint16_t* dgate, uint16_t* dup, const uint16_t* g, const uint16_t* gate,
+                          const uint16_t* up, int64_t n);
 /* nullptr where the library was built without them or the CPU lacks the instruction. */
 const Bf16Kernels* bf16_kernels();
 /* Compiled for AVX512_BF16: to be called only where the CPU has it. */
 const Bf16Kernels* bf16_kernels_avx512();
+void bf16_rope(uint16_t* y, const uint16_t* x, const float* cos, const float* sin, int64_t half);
 void bf16_nibble_row(const NibbleRow& to, const uint16_t* x, int64_t n);
 void bf16_dot4(float* y, const IntWeights& block, const NibbleRow& x, int64_t n);
 void bf16_pack_ints(uint32_t* to, const IntWeights& w, int bits, int64_t depth, int64_t k0,
