@@ -1,5 +1,6 @@
 // `topk` along a dense last dim: few are kept in order while the row goes by.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "common.h"
@@ -70,7 +71,24 @@ vd_status make(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel, vd
       return VD_OK;
     });
   };
-  if (t == DType::F32) {
+  if (sdk::is_half(t)) {  // compared as float32, which rounding back gives as they were
+    answer(kernel, kPreferred, [=](Device& d, const vd_call& c, vd_err* e) {
+      const uint16_t* from = in_ptr<uint16_t>(c, 0);
+      uint16_t* y = out_ptr<uint16_t>(c);
+      int64_t* index = out_ptr<int64_t>(c, 1);
+      std::atomic<bool> no_memory{false};
+      d.pool.ranges(rows, double(n) + double(k * k), 1, [&](int64_t first, int64_t last) {
+        float* wide = static_cast<float*>(thread_scratch(1, size_t(n + k) * sizeof(float)));
+        if (!wide) no_memory = true;
+        for (int64_t r = first; r < last && wide; ++r) {
+          to_float(d.simd, t, wide, from + r * n, n);
+          (largest ? pick<float, true> : pick<float, false>)(wide, n, k, wide + n, index + r * k);
+          from_float(d.simd, t, y + r * k, wide + n, k);
+        }
+      });
+      return no_memory ? fail(e, VD_OOM, "topk: no memory for a row") : VD_OK;
+    });
+  } else if (t == DType::F32) {
     set(float{});
   } else if (t == DType::F64) {
     set(double{});

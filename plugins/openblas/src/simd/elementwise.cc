@@ -44,6 +44,13 @@ inline void put(Bf16& y, float x) {
       put(y[i], expression);                                   \
     }                                                          \
   }
+/* What changes nothing but a sign needs no rounding. */
+template <uint16_t Kept, uint16_t Turned>
+void sign_bit(void* out, const void* const* in, int64_t n) {
+  uint16_t* y = static_cast<uint16_t*>(out);
+  const uint16_t* p = static_cast<const uint16_t*>(in[0]);
+  VOB_EACH y[i] = (p[i] & Kept) ^ Turned;
+}
 #define BINARY(name, expression)                               \
   template <class E>                                           \
   void b_##name(void* out, const void* const* in, int64_t n) { \
@@ -243,12 +250,14 @@ void fill_elementwise(Simd& s) {
 #undef SET
   // those that are done before a block of float32 would be made
 #define SET(name) s.unary[kBF16][k_##name] = u_##name<Bf16>;
-  SET(neg) SET(abs) SET(sign) SET(floor) SET(ceil) SET(round) SET(trunc) SET(relu) SET(square)
+  SET(sign) SET(floor) SET(ceil) SET(round) SET(trunc) SET(relu) SET(square)
   SET(sqrt) SET(reciprocal)
   // clang-format on
 #undef SET
                       s.unary[kF32][k_sin] = trig32<0>,
                       s.unary[kF32][k_cos] = trig32<1>;
+  s.unary[kBF16][k_neg] = sign_bit<0xffff, 0x8000>;
+  s.unary[kBF16][k_abs] = sign_bit<0x7fff, 0>;
   s.rough_gelu = u_rough_gelu<float>;
   s.unary[kF64][k_sin] = sin64, s.unary[kF64][k_cos] = cos64;
 #define SET(name) \
