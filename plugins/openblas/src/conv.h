@@ -24,8 +24,58 @@ struct ConvShape {
   size_t band_elements(int64_t lines) const {
     return size_t(in * band_lines(lines) * line_width()) + 256;  // rows are read past their ends
   }
+  /* Short lines leave vectors half empty. A band of them is one long line where every column of the
+   * kernel has a copy of its own, moved by that column and as wide as the output, its lines sorted
+   * by their remainder by the stride. */
+  bool joins_lines() const { return oh > 1 && out >= 16 && ow <= 64 && ow % 48; }
+  int64_t line_phases() const { return std::min(sh, (kh - 1) * dh + 1); }
+  int64_t phase_lines(int64_t lines) const { return lines + (kh - 1) * dh / sh; }
+  size_t joined_elements(int64_t lines) const {
+    return size_t(in * kw * line_phases() * phase_lines(lines) * ow) + 256;
+  }
+  int64_t joined_lines(int64_t elements, int threads) const {
+    return shared(std::clamp<int64_t>(elements / (in * kw * line_phases() * ow), 1, oh), threads);
+  }
+  template <class T>
+  void copy_joined(const T* x, int64_t y0, int64_t count, T* band, const T** rows) const {
+    const int64_t held = phase_lines(count), phases = line_phases();
+    for (int64_t c = 0; c < in; ++c) {
+      for (int64_t k = 0; k < kw; ++k) {
+        // columns k dw - pw + i sw that are inside
+        const int64_t at = k * dw - pw;
+        const int64_t begin = std::clamp<int64_t>((sw - 1 - at) / sw, 0, ow);
+        const int64_t end = at >= w ? begin : std::clamp((w - 1 - at) / sw + 1, begin, ow);
+        T* to = band + (c * kw + k) * phases * held * ow;
+        for (int64_t y = 0; y < kh; ++y)
+          rows[(c * kh + y) * kw + k] = to + (y * dh % sh * held + y * dh / sh) * ow;
+        for (int64_t r = 0; r < phases * held; ++r, to += ow) {
+          const int64_t line = (y0 + r % held) * sh + r / held - ph;
+          if (line < 0 || line >= h) {
+            std::fill_n(to, ow, T(0));
+            continue;
+          }
+          const T* from = x + (c * h + line) * w + at;
+          std::fill_n(to, begin, T(0));
+          if (sw == 1)
+            std::copy_n(from + begin, end - begin, to + begin);
+          else if (sw == 2)  // known when compiled: by vectors
+            for (int64_t i = begin; i < end; ++i) to[i] = from[i * 2];
+          else
+            for (int64_t i = begin; i < end; ++i) to[i] = from[i * sw];
+          std::fill_n(to + end, ow - end, T(0));
+        }
+      }
+    }
+  }
   /* Output lines per band: about `elements` of input, and something for every thread. */
   int64_t band(int64_t elements, int threads, size_t size) const;
+  /* No more lines than leave something for every thread. */
+  int64_t shared(int64_t lines, int threads) const {
+    const int64_t units = n * groups;
+    if (units < 2 * threads)
+      lines = std::min(lines, (oh * units + 4 * threads - 1) / (4 * threads));
+    return std::max<int64_t>(1, lines);
+  }
 
   /* Input for `count` output lines from y0 on, of one image and group. */
   template <class T>
@@ -97,10 +147,7 @@ inline bool ConvShape::read(const vd_call& call, const vd_tensor& x, const vd_te
 
 inline int64_t ConvShape::band(int64_t elements, int threads, size_t) const {
   const int64_t line = std::max<int64_t>(1, in * line_width() * sh);
-  int64_t lines = std::clamp<int64_t>(elements / line, 1, oh);
-  const int64_t units = n * groups;
-  if (units < 2 * threads) lines = std::min(lines, (oh * units + 4 * threads - 1) / (4 * threads));
-  return std::max<int64_t>(1, lines);
+  return shared(std::clamp<int64_t>(elements / line, 1, oh), threads);
 }
 
 /* The adjoint in the weight: y [groups * out, in, kh, kw] from grad and x. */
