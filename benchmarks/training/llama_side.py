@@ -80,7 +80,9 @@ def open_context(work: Work, precision: str):
             options.use_mmap = False  # the file is gone after this
         model = llama.llama_model_load_from_file(str(path).encode(), options)
     settings = llama.llama_context_default_params()
-    settings.n_ctx = settings.n_batch = settings.n_ubatch = work.T
+    settings.n_ctx = work.T * work.B
+    settings.n_batch = settings.n_ubatch = max(work.B, min(work.T, shapes.CHUNK))
+    settings.n_seq_max = work.B
     settings.n_threads = settings.n_threads_batch = threads
     context = llama.llama_init_from_model(model, settings)
     if not context:
@@ -93,35 +95,51 @@ def _silent(level, text, user_data):
     pass
 
 
-def run(context, tokens: np.ndarray, vocab_size: int) -> np.ndarray:
-    """The logits after the last token."""
-    ids = (ctypes.c_int32 * len(tokens))(*tokens.tolist())
-    if llama.llama_decode(context, llama.llama_batch_get_one(ids, len(tokens))):
+def run(context, tokens: np.ndarray, at: int, vocab_size: int) -> np.ndarray:
+    """Tokens [B, T] from place `at` on; the logits after the last of each, [B, V]."""
+    B, T = tokens.shape
+    batch = llama.llama_batch_init(B * T, 0, 1)
+    batch.n_tokens = B * T
+    for b in range(B):
+        for t in range(T):
+            i = b * T + t
+            batch.token[i], batch.pos[i] = int(tokens[b, t]), at + t
+            batch.n_seq_id[i], batch.seq_id[i][0], batch.logits[i] = 1, b, t == T - 1
+    status = llama.llama_decode(context, batch)
+    llama.llama_batch_free(batch)
+    if status:
         raise RuntimeError("llama_decode failed")
-    return np.ctypeslib.as_array(llama.llama_get_logits_ith(context, -1), (vocab_size,))
+    rows = [llama.llama_get_logits_ith(context, b * T + T - 1) for b in range(B)]
+    return np.stack([np.ctypeslib.as_array(row, (vocab_size,)) for row in rows])
 
 
-def forget(context) -> None:
-    llama.llama_memory_clear(llama.llama_get_memory(context), True)
+def forget(context, at: int = 0) -> None:
+    """What stands from place `at` on."""
+    llama.llama_memory_seq_rm(llama.llama_get_memory(context), -1, at, -1)
 
 
 def decode(work: Work, context) -> Callable[[], float]:
+    prompt = shapes.tokens(work)[0][:, : work.context]
+    start = prompt[:, -1:] if work.context else np.arange(work.B)[:, None]
+    for at in range(0, work.context, shapes.CHUNK):
+        run(context, prompt[:, at : at + shapes.CHUNK], at, work.vocab_size)
+
     def sixteen():
-        forget(context)
-        token = np.zeros(1, np.int64)
-        for _ in range(shapes.DECODED):
-            logits = run(context, token, work.vocab_size)
-            token[0] = logits.argmax()
+        forget(context, work.context)
+        token = start
+        for i in range(shapes.DECODED):
+            logits = run(context, token, work.context + i, work.vocab_size)
+            token = logits.argmax(-1)[:, None]
         return float(logits.max())
 
     return sixteen
 
 
 def prefill(work: Work, context) -> Callable[[], float]:
-    tokens = shapes.tokens(work)[0][0]
+    tokens = shapes.tokens(work)[0]
 
     def step():
         forget(context)
-        return float(run(context, tokens, work.vocab_size).max())
+        return float(run(context, tokens, 0, work.vocab_size).max())
 
     return step

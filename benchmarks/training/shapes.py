@@ -21,6 +21,7 @@ class Work:
     unit: str
     B: int = 1
     T: int = 0
+    context: int = 0  # tokens that a decoder's cache begins with
     vocab_size: int = 4096
     hidden_size: int = 384
     num_hidden_layers: int = 6
@@ -49,6 +50,11 @@ def _attention(T: int) -> Work:
                 num_attention_heads=H, num_key_value_heads=H, head_dim=D)  # fmt: skip
 
 
+def _decode(name: str, B: int = 1, context: int = 0) -> Work:
+    T = context + 256  # places of the cache
+    return replace(_QWEN, name=name, kind="decode", units=DECODED * B, B=B, T=T, context=context)
+
+
 _ALL = [
     Work("tiny", "tiny", 1000, "steps/s", T=16, precisions=("fp32",)),
     Work("small", "train", 8 * 256, "tok/s", 8, 256),
@@ -57,7 +63,9 @@ _ALL = [
          intermediate_size=2048),
     Work("long", "train", 8 * 4096, "tok/s", 8, 4096, hidden_size=128, num_hidden_layers=1,
          num_attention_heads=4, head_dim=32, intermediate_size=512),
-    replace(_QWEN, name="decode", kind="decode", units=DECODED, T=256),
+    _decode("decode"),
+    *(_decode(f"decode-{B}-at-a-time", B) for B in (4, 8, 16)),
+    *(_decode(f"decode-after-{T}", context=T) for T in (4096, 16384)),
     replace(_QWEN, name="prefill", kind="prefill", units=512, T=512),
     *(_attention(T) for T in (256, 512, 1024, 2048, 4096)),
     Work("results", "results", 3 * 0.268435456, "GB/s", T=64 << 20, precisions=("fp32",)),
@@ -94,6 +102,9 @@ def weights(work: Work) -> Iterator[tuple[str, np.ndarray]]:
             yield name, np.ones(shape, np.float32)
         else:
             yield name, np.resize(np.roll(block, 1009 * i), shape)
+
+
+CHUNK = 512  # tokens of a prompt that go into a cache at a time
 
 
 def tokens(work: Work) -> tuple[np.ndarray, np.ndarray]:

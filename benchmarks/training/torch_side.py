@@ -125,22 +125,31 @@ def decode(work: Work, precision: str, compiled) -> Callable[[], float]:
     p = {name: torch.tensor(w, dtype=DTYPES[precision]) for name, w in shapes.weights(work)}
     cos, sin = tables(work)
     places = torch.arange(work.T)
-    shape = (1, work.num_key_value_heads, work.T, work.head_dim)
+    shape = (work.B, work.num_key_value_heads, work.T, work.head_dim)
     cache = [
         [torch.zeros(shape, dtype=DTYPES[precision]) for _ in range(work.num_hidden_layers)]
         for _ in "kv"
     ]
 
+    def after(tokens, at):
+        return hidden(work, p, tokens, cos[at], sin[at], cache, at, places <= at[:, None])
+
     @compiled
     def step(token, at):
-        h = hidden(work, p, token, cos[at], sin[at], cache, at, places <= at[:, None])
-        logits = F.linear(h[:, -1], p["embed_tokens.weight"])
+        logits = F.linear(after(token, at)[:, -1], p["embed_tokens.weight"])
         return logits.argmax(-1, keepdim=True), logits.amax()
+
+    prompt = torch.tensor(shapes.tokens(work)[0])[:, : work.context]
+    start = prompt[:, -1:] if work.context else torch.arange(work.B)[:, None]
+    with torch.no_grad():
+        for at in range(0, work.context, shapes.CHUNK):
+            after(prompt[:, at : at + shapes.CHUNK], places[at : at + shapes.CHUNK])
 
     @torch.no_grad()
     def sixteen():
-        token = torch.zeros(1, 1, dtype=torch.int64)
-        for at in range(shapes.DECODED):
+        token = start
+        for i in range(shapes.DECODED):
+            at = work.context + i
             token, top = step(token, places[at : at + 1])
         return top.item()
 

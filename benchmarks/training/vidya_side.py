@@ -101,20 +101,25 @@ def tiny(work: Work, precision: str, competitor: str) -> Callable[[], float]:
 def decode(work: Work, precision: str, competitor: str) -> Callable[[], float]:
     model = inference_model(work, precision)
     dtype = DTYPES.get(precision, vidya.bfloat16)
-    cache = Cache(model.config, work.T, device=DEVICE, dtype=dtype)
-    token = vidya.zeros(1, 1, dtype=vidya.int64, device=DEVICE)
+    cache = Cache(model.config, work.T, work.B, device=DEVICE, dtype=dtype)
+    prompt = vidya.tensor(shapes.tokens(work)[0], device=DEVICE)[:, : work.context]
+    start = prompt[:, -1:] if work.context else vidya.arange(work.B, device=DEVICE).unsqueeze(1)
+    token = start.clone()
+    with vidya.no_grad():
+        for at in range(0, work.context, shapes.CHUNK):
+            model.hidden(prompt[:, at : at + shapes.CHUNK], cache)
 
     def step():
         with vidya.no_grad():
-            logits = model.next_logits(token, cache)  # [1, V]
+            logits = model.next_logits(token, cache)  # [B, V]
             token.copy_(logits.argmax(-1, keepdim=True))
             return logits.amax()
 
     run = step if competitor == "vidya" else vidya.compile(step)
 
     def sixteen():
-        cache.reset()
-        token.zero_()
+        cache.length.fill_(work.context)
+        token.copy_(start)
         if competitor == "vidya-loop":
             return run.loop(shapes.DECODED)[-1].item()
         for _ in range(shapes.DECODED):
