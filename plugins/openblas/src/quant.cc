@@ -78,7 +78,7 @@ class QuantLinear final : public Kernel {
   vd_status run(Device& d, const vd_call& call, vd_err* err) override {
     if (!s_.rows) return VD_OK;
     bool done = true;
-    if (s_.rows <= kFewIntRows)
+    if (s_.few(d))
       done = few_int_rows(d, s_, call);
     else
       for (int i = 0; i < s_.products; ++i) done = done && many(d, IntProduct(s_, call, i), call);
@@ -108,7 +108,7 @@ bool fits(const vd_call& call, const IntShape& s, int which) {
          (sdk::absent(bias) || type(bias) == s.type) && out_type(call, which) == s.type;
 }
 
-vd_status make_quantized_linears(Device&, const vd_call& call, std::unique_ptr<Kernel>& kernel,
+vd_status make_quantized_linears(Device& d, const vd_call& call, std::unique_ptr<Kernel>& kernel,
                                  vd_err* err) {
   auto narrow = [](DType t) { return t == DType::F32 || sdk::is_half(t); };
   if (call.n_outputs < 1 || !arity(call, 1 + 4 * call.n_outputs, call.n_outputs) ||
@@ -129,7 +129,7 @@ vd_status make_quantized_linears(Device&, const vd_call& call, std::unique_ptr<K
   if (!good)
     return unsupported(call, err, "it takes 8 or 4 bits and sizes that are multiples of 64");
   if (s.rows > 0x7fffffff) return unsupported(call, err, "OpenBLAS counts in 32 bits");
-  if (s.products > 1 && s.rows > kFewIntRows)
+  if (s.products > 1 && !s.few(d))
     return unsupported(call, err, "many rows gain nothing by products that wait for each other");
   kernel = std::make_unique<QuantLinear>(s);
   return VD_OK;

@@ -9,7 +9,7 @@
 
 namespace vob {
 
-constexpr int64_t kFewIntRows = 8;  // of x; for more the weights are worth widening
+constexpr int64_t kMostFewRows = 24;
 
 /* What the products of a call have in common. */
 struct IntShape {
@@ -20,6 +20,10 @@ struct IntShape {
   int64_t groups() const { return k / group; }
   bool by_bf16(const Device& d) const {
     return d.bf16 && type == DType::BF16 && scale_type != DType::F16;
+  }
+  /* For more rows of x the weights are worth widening. */
+  bool few(const Device& d) const {
+    return rows <= (bits == 4 && by_bf16(d) ? kMostFewRows : kMostFewRows / 3);
   }
   /* x as float32, widened into buf if it must be. */
   const float* x(Device& d, const vd_call& call, float* buf) const {

@@ -41,7 +41,7 @@ bool each_block(Device& d, const IntShape& s, const vd_call& call, int64_t room,
       no_memory = true;
       return;
     }
-    float sums[kFewIntRows * kBlockRows];
+    float sums[kMostFewRows * kBlockRows];
     int64_t before = 0;
     for (int which = 0; which < s.products && before < last; ++which) {
       const IntProduct p(s, call, which);
@@ -63,7 +63,7 @@ bool nibbles(Device& d, const IntShape& s, const vd_call& call) {
   const int64_t parts = s.k / 32;
   char* mem = static_cast<char*>(d.scratch.get(size_t(s.rows * (2 * s.k + 12 * parts))));
   if (!mem) return false;
-  NibbleRow rows[kFewIntRows];
+  NibbleRow rows[kMostFewRows];
   for (int64_t r = 0; r < s.rows; ++r) {
     float* scales = reinterpret_cast<float*>(mem + s.rows * 2 * s.k) + r * 3 * parts;
     rows[r] = {reinterpret_cast<int8_t*>(mem) + r * 2 * s.k, scales, scales + parts,
@@ -72,9 +72,7 @@ bool nibbles(Device& d, const IntShape& s, const vd_call& call) {
   }
   return each_block(d, s, call, block_room(s),
                     [&](float* y, const IntProduct& p, int64_t i, int64_t n, float* own) {
-                      const IntWeights w = block(p, i, n, own);
-                      for (int64_t r = 0; r < s.rows; ++r, y += kBlockRows)
-                        d.bf16->dot4(y, w, rows[r], s.k);
+                      d.bf16->dot4(y, block(p, i, n, own), rows, s.rows, s.k);
                     });
 }
 
@@ -91,7 +89,7 @@ bool few_int_rows(Device& d, const IntShape& s, const vd_call& call) {
   const float* x = s.x(d, call, buf);
   float* scales = buf + wide;
   int16_t* ints = reinterpret_cast<int16_t*>(scales + s.rows * groups * 2);
-  QuantRow rows[kFewIntRows];
+  QuantRow rows[kMostFewRows];
   for (int64_t r = 0; r < s.rows; ++r) {
     rows[r] = {ints + r * s.k, scales + 2 * r * groups, scales + (2 * r + 1) * groups};
     loops.quantize(rows[r], x + r * s.k, s.k, s.group, s.bits == 4);

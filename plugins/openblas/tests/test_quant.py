@@ -88,7 +88,7 @@ def test_sizes(simd_device, bits, group, rows):
 @pytest.mark.parametrize("scales", [F32, F16, BF16], ids=str)
 @pytest.mark.parametrize("bits", [8, 4])
 def test_dtypes(simd_device, dtype, scales, bits):
-    for rows in [(), (3,), (30,)]:
+    for rows in [(), (3,), (6,), (24,), (25,)]:
         check(simd_device, rows, 40, 192, bits, 32, dtype, scales=scales)
 
 

@@ -29,8 +29,8 @@ struct Bf16Kernels {
   PackedKernels<uint16_t> gemm;
   /* n is a multiple of 64. */
   void (*nibble_row)(const NibbleRow& to, const uint16_t* x, int64_t n);
-  /* y[r] = row r of a block of 16 rows of 4-bit weights, times x. */
-  void (*dot4)(float* y, const IntWeights& block, const NibbleRow& x, int64_t n);
+  /* y[r][j] = row j of a block of 16 rows of 4-bit weights, times x[r]. */
+  void (*dot4)(float* y, const IntWeights& block, const NibbleRow* x, int64_t rows, int64_t n);
   /* PackedKernels::pack_b of columns [k0, k0 + k) of `rows` rows of w, at most kTileCols, that are
    * `depth` long; k0 and k are multiples of 32. A last block of 4 bits is short if rows are.
    * Rounded to bfloat16. */
@@ -64,7 +64,7 @@ const Bf16Kernels* bf16_kernels();
 const Bf16Kernels* bf16_kernels_avx512();
 void bf16_rope(uint16_t* y, const uint16_t* x, const float* cos, const float* sin, int64_t half);
 void bf16_nibble_row(const NibbleRow& to, const uint16_t* x, int64_t n);
-void bf16_dot4(float* y, const IntWeights& block, const NibbleRow& x, int64_t n);
+void bf16_dot4(float* y, const IntWeights& block, const NibbleRow* x, int64_t rows, int64_t n);
 void bf16_pack_ints(uint32_t* to, const IntWeights& w, int bits, int64_t depth, int64_t k0,
                     int64_t k, int64_t rows);
 void bf16_scores(float* to, int64_t ldt, const uint16_t* k, int64_t ldk, int64_t n,

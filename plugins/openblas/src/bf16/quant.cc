@@ -59,43 +59,58 @@ namespace {
 inline __m512 load(const float* x) { return _mm512_loadu_ps(x); }
 inline __m512 load(const uint16_t* x) { return widen(x); }
 
-/* A lane for every row. */
-template <class S>
-void dot(float* y, const uint8_t* w, const S* scale, const S* zero, const NibbleRow& x, int64_t n,
+/* A lane for every row of weights; X rows of x share what is loaded of these. */
+template <int X, class S>
+void dot(float* y, const uint8_t* w, const S* scale, const S* zero, const NibbleRow* x, int64_t n,
          int64_t group) {
   const __m512i nibble = _mm512_set1_epi8(15);
-  const int8_t* q = x.bytes;
-  __m512 acc = _mm512_setzero_ps(), shift = _mm512_setzero_ps();
+  __m512 acc[X], shift[X];
+  for (int r = 0; r < X; ++r) acc[r] = shift[r] = _mm512_setzero_ps();
   for (int64_t g = 0; g * 32 < n; ++g) {
-    __m512i high = _mm512_setzero_si512(), low = _mm512_setzero_si512();
-    for (int i = 0; i < 4; ++i, w += 64, q += 16) {
+    __m512i high[X], low[X];
+    for (int r = 0; r < X; ++r) high[r] = low[r] = _mm512_setzero_si512();
+    for (int i = 0; i < 4; ++i, w += 64) {
       _mm_prefetch(reinterpret_cast<const char*>(w + kAhead), _MM_HINT_T0);
       const __m512i v = _mm512_loadu_si512(w), a = _mm512_and_si512(v, nibble);
       const __m512i b = _mm512_and_si512(_mm512_srli_epi16(v, 4), nibble);
-      high = _mm512_dpbusd_epi32(high, a, four(q));
-      high = _mm512_dpbusd_epi32(high, b, four(q + 4));
-      low = _mm512_dpbusd_epi32(low, a, four(q + 8));
-      low = _mm512_dpbusd_epi32(low, b, four(q + 12));
+      for (int r = 0; r < X; ++r) {
+        const int8_t* q = x[r].bytes + 64 * g + 16 * i;
+        high[r] = _mm512_dpbusd_epi32(high[r], a, four(q));
+        high[r] = _mm512_dpbusd_epi32(high[r], b, four(q + 4));
+        low[r] = _mm512_dpbusd_epi32(low[r], a, four(q + 8));
+        low[r] = _mm512_dpbusd_epi32(low[r], b, four(q + 12));
+      }
     }
-    const __m512 sum = _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_slli_epi32(high, 7), low));
-    const __m512 whole =
-        _mm512_fmadd_ps(sum, _mm512_set1_ps(x.scale[g]), _mm512_set1_ps(x.less[g]));
     const int64_t at = g * 32 / group * kBlockRows;
-    acc = _mm512_fmadd_ps(whole, load(scale + at), acc);
-    if (zero) shift = _mm512_fmadd_ps(_mm512_set1_ps(x.sum[g]), load(zero + at), shift);
+    const __m512 s = load(scale + at), z = zero ? load(zero + at) : _mm512_setzero_ps();
+    for (int r = 0; r < X; ++r) {
+      const __m512i sum = _mm512_add_epi32(_mm512_slli_epi32(high[r], 7), low[r]);
+      const __m512 whole = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(x[r].scale[g]),
+                                           _mm512_set1_ps(x[r].less[g]));
+      acc[r] = _mm512_fmadd_ps(whole, s, acc[r]);
+      if (zero) shift[r] = _mm512_fmadd_ps(_mm512_set1_ps(x[r].sum[g]), z, shift[r]);
+    }
   }
-  _mm512_storeu_ps(y, _mm512_add_ps(acc, shift));
+  for (int r = 0; r < X; ++r) _mm512_storeu_ps(y + r * kBlockRows, _mm512_add_ps(acc[r], shift[r]));
+}
+
+template <class S>
+void dots(float* y, const IntWeights& block, const NibbleRow* x, int64_t rows, int64_t n) {
+  const S *scale = static_cast<const S*>(block.scale), *zero = static_cast<const S*>(block.zero);
+  constexpr int kMost = 4;
+  using Fn =
+      void (*)(float*, const uint8_t*, const S*, const S*, const NibbleRow*, int64_t, int64_t);
+  static const Fn by_count[kMost] = {dot<1, S>, dot<2, S>, dot<3, S>, dot<4, S>};
+  for (int64_t r = 0; r < rows; r += kMost) {
+    const int64_t some = rows - r < kMost ? rows - r : kMost;
+    by_count[some - 1](y + r * kBlockRows, block.w, scale, zero, x + r, n, block.group);
+  }
 }
 
 }  // namespace
 
-void bf16_dot4(float* y, const IntWeights& block, const NibbleRow& x, int64_t n) {
-  const void *s = block.scale, *z = block.zero;
-  if (block.half)
-    dot(y, block.w, static_cast<const uint16_t*>(s), static_cast<const uint16_t*>(z), x, n,
-        block.group);
-  else
-    dot(y, block.w, static_cast<const float*>(s), static_cast<const float*>(z), x, n, block.group);
+void bf16_dot4(float* y, const IntWeights& block, const NibbleRow* x, int64_t rows, int64_t n) {
+  (block.half ? dots<uint16_t> : dots<float>)(y, block, x, rows, n);
 }
 
 }  // namespace vob
