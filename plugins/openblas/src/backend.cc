@@ -11,6 +11,7 @@
 #include "attention_loops.h"
 #include "bf16/kernels.h"
 #include "common.h"
+#include "grid.h"
 #include "matrices.h"
 #include "memory.h"
 
@@ -60,6 +61,7 @@ Device::Device(int threads)
   add_embedding_backward(table);
   add_pad(table);
   add_search(table);
+  add_grid(table);
   add_cdist(table);
   add_recurrent(table);
 }

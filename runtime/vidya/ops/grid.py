@@ -41,7 +41,7 @@ def _inside(at: Tensor, size: int, padding: str, align_corners: bool) -> Tensor:
     return at if padding == "zeros" else clamp(at, 0, size - 1)
 
 
-@op("grid_sample", fusable=False)
+@op("grid_sample")
 def _grid_sample(x: Tensor, grid: Tensor, mode, padding, align_corners) -> Tensor:
     """x [N, C, *S] at grid [N, *O, K], K = len(S) -> [N, C, *O]."""
     if x.ndim not in (4, 5) or grid.ndim != x.ndim or grid.shape[-1] != x.ndim - 2:

@@ -71,6 +71,11 @@ def _samples(t):
         yield S(t(1, 1, 3, 4), grid, mode, padding, corners)
     yield S(t(2, 3, 3, 2), t(2, 1, 2, 2, low=-1, high=1))
     yield S(t(1, 1, 2, 3, 2), t(1, 1, 2, 1, 3, low=-1.2, high=1.2), align_corners=False)
+    for mode in ("bilinear", "nearest"):
+        many = t(2, 17, 19, 2, low=-1.4, high=1.4)
+        yield S(t(2, 3, 9, 5), many, mode, "border", True).forward_only()
+        volume = t(1, 3, 11, 10, 3, low=-1.4, high=1.4)
+        yield S(t(1, 2, 3, 4, 5), volume, mode, "reflection", False).forward_only()
 
 
 case(
