@@ -81,7 +81,7 @@ def open_context(work: Work, precision: str):
         model = llama.llama_model_load_from_file(str(path).encode(), options)
     settings = llama.llama_context_default_params()
     settings.n_ctx = work.T * work.B
-    settings.n_batch = settings.n_ubatch = max(work.B, min(work.T, shapes.CHUNK))
+    settings.n_batch = settings.n_ubatch = work.B * min(work.T, shapes.CHUNK)
     settings.n_seq_max = work.B
     settings.n_threads = settings.n_threads_batch = threads
     context = llama.llama_init_from_model(model, settings)

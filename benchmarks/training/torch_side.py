@@ -143,7 +143,8 @@ def decode(work: Work, precision: str, compiled) -> Callable[[], float]:
     start = prompt[:, -1:] if work.context else torch.arange(work.B)[:, None]
     with torch.no_grad():
         for at in range(0, work.context, shapes.CHUNK):
-            after(prompt[:, at : at + shapes.CHUNK], places[at : at + shapes.CHUNK])
+            some = prompt[:, at : at + shapes.CHUNK]
+            after(some, places[at : at + some.shape[1]])
 
     @torch.no_grad()
     def sixteen():
