@@ -224,7 +224,7 @@ from .functions.spectrum import istft, stft  # noqa: E402, isort: skip
 newaxis = None
 grad = _explained(_engine_autograd.grad)
 
-_FAMILIES = ("vidya.ops.", "vidya.construct", "vidya.distributions", "vidya.engine.from_host")
+_FAMILIES = ("vidya.ops.", "vidya.functions.", "vidya.engine.from_host")
 _explain(
     globals(),
     [

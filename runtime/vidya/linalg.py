@@ -9,6 +9,7 @@ import math
 from typing import Any, NamedTuple
 
 from . import dtypes
+from ._core import TensorBase
 from .calls.arguments import explain
 from .functions.decompositions import (
     cholesky,
@@ -26,6 +27,7 @@ from .functions.decompositions import (
 from .ops import factor as _factor
 from .ops import solve as _solve
 from .ops.complex import conj
+from .ops.elementwise import maximum, where
 from .ops.gradients import matrix_exp
 from .ops.linalg import matmul
 from .ops.lu import permutation
@@ -167,7 +169,7 @@ def lstsq(
     x, rank = _solve.least_squares(*_stretched(A, b, "lstsq"), rtol)
     m, n = A.shape[-2:]
     full = m > n and bool((rank == n).all())
-    residuals = (A @ x - b).abs().square().sum(-2) if full else A.new_empty(0)
+    residuals = (A @ x - b).abs().square().sum(-2) if full else A.new_empty(0).abs()
     spectrum = svdvals(A) if driver in ("gelsd", "gelss") else A.new_empty(0).abs()
     return LeastSquares(x.squeeze(-1) if vector else x, residuals, rank, spectrum)
 
@@ -202,18 +204,27 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
 
 
 def matrix_rank(
-    A: Tensor, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False
+    A: Tensor,
+    *,
+    atol: float | Tensor | None = None,
+    rtol: float | Tensor | None = None,
+    hermitian: bool = False,
 ) -> Tensor:
-    """How many singular values exceed max(atol, rtol * the largest). [...] int64"""
+    """How many singular values exceed max(atol, rtol * the largest). [...] int64
+
+    A: [..., M, N]; atol and rtol: numbers, or tensors that broadcast to [...].
+    """
     values = eigvalsh(A).abs() if hermitian else svdvals(A)
     if not values.shape[-1]:
         return values.sum(-1).long()
     if rtol is None:
-        rtol = _rtol(A) if not atol else 0.0
-    limit = values.amax(-1, True) * rtol
+        usual = _rtol(A)
+        rtol = where(atol > 0, 0.0, usual) if isinstance(atol, TensorBase) else usual
+        rtol = 0.0 if isinstance(atol, (int, float)) and atol > 0 else rtol
+    limit = values.amax(-1) * rtol
     if atol is not None:
-        limit = limit.clamp(min=atol)
-    return (values > limit).sum(-1)
+        limit = maximum(limit, atol)
+    return (values > limit.unsqueeze(-1)).sum(-1)
 
 
 def det(A: Tensor) -> Tensor:
@@ -289,9 +300,9 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
 
 def vander(x: Tensor, N: int | None = None) -> Tensor:
     """The powers 0 to N - 1 of each number of x [..., n], N: n if not given. [..., n, N]"""
-    if x.ndim == 0:
-        raise ValueError("vander: takes 1 or more dims, got a number")
-    return _vander(x.reshape(-1), N or x.shape[-1], True).reshape(*x.shape, N or x.shape[-1])
+    x = x.reshape(1) if x.ndim == 0 else x
+    n = N or x.shape[-1]
+    return _vander(x.reshape(-1), n, True).reshape(*x.shape, n)
 
 
 explain(globals(), __all__, out=True)

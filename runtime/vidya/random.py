@@ -10,6 +10,7 @@ from . import _core, dtypes
 from .engine.trace import live
 from .functions.construct import _finish, _target
 from .ops import random as ops
+from .ops.complex import view_as_complex
 from .ops.rules import sizes_of
 from .tensor import Tensor
 
@@ -83,6 +84,10 @@ def _draw(
     op: Any, size: tuple, dtype: Any, device: Any, generator: Generator | None, words: int
 ) -> Tensor:
     type_ = dtypes.as_dtype(dtype) if dtype is not None else dtypes.default_float()
+    if type_.is_complex:  # both parts; of normal ones, half the variance each
+        real = dtypes.float32 if type_ is dtypes.complex64 else dtypes.float64
+        parts = _draw(op, (*size, 2), real, device, generator, 2 * words)
+        return view_as_complex(parts * math.sqrt(0.5) if op is ops.normal else parts)
     if not type_.is_floating_point:
         raise TypeError(f"random numbers are drawn as floats, not {type_.name}; use randint")
     key, offset = _take(generator, words)

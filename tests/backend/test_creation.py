@@ -47,3 +47,28 @@ def test_what_was_uploaded_comes_back(device):
 def test_full_takes_one_number(device):
     with pytest.raises(ValueError, match=r"full: fill_value is one number, got shape \(3,\)"):
         vidya.full((2,), vidya.ones(3, device=device), device=device)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x: x.fill_(1j),
+        lambda x: x.__setitem__(0, 1j),
+        lambda x: x.new_full((1,), 1j),
+        lambda x: vidya.full((2,), 1j, dtype=vidya.float32, device=x.device),
+        lambda x: vidya.full_like(x, 1j),
+        lambda x: vidya.tensor([1, 1j], dtype=vidya.float32, device=x.device),
+        lambda x: x.masked_fill(x > 0, 1j),
+        lambda x: x.scatter(0, x.long() * 0, 1j),
+    ],
+)
+def test_a_complex_number_is_not_cut_to_fit(write, device):
+    x = vidya.ones(2, 2, device=device)
+    with pytest.raises(TypeError, match=r"complex number does not fit float32"):
+        write(x)
+
+
+def test_what_cannot_be_counted(device):
+    for ends in ((0, float("inf")), (0, float("nan")), (1549556900, 1549556828, 1989724)):
+        with pytest.raises(ValueError, match=r"^arange:"):
+            vidya.arange(*ends, device=device)

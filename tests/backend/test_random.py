@@ -75,3 +75,18 @@ def test_whole_numbers_in_place(device, dtype, most):
     assert set(x.random_(2).double().tolist()) == {0, 1}
     if dtype != "bool":
         assert set(x.random_(3, 6).double().tolist()) == {3, 4, 5}
+
+
+def test_complex_numbers(device):
+    """Both parts are drawn; of normal ones each has half the variance."""
+    if device not in ("numpy", "openblas"):
+        pytest.skip("only devices that have complex numbers")
+
+    def normal(where):
+        return vidya.randn(100, 100, dtype=vidya.complex64, device=where)
+
+    drawn = draw(device, normal)
+    np.testing.assert_allclose(drawn, draw("numpy", normal), rtol=1e-5, atol=1e-6)
+    assert abs(drawn.real.var() - 0.5) < 0.03 and abs(drawn.imag.var() - 0.5) < 0.03
+    flat = draw(device, lambda where: vidya.rand(50, dtype=vidya.complex128, device=where))
+    assert ((flat.real >= 0) & (flat.real < 1) & (flat.imag >= 0) & (flat.imag < 1)).all()

@@ -13,6 +13,7 @@ ROWS = {
     "avg_pool": "nn.functional.avg_pool2d",
     "cache_write_": "cache_write",
     "cast": "to_float32",
+    "cdist_pull": "cdist",
     "channel_norm": "nn.functional.group_norm",
     "ctc_rows": "ctc_loss",
     "cholesky": "linalg_cholesky",

@@ -246,6 +246,11 @@ struct Simd {
   /* c[m, n], the distances of the m rows of a [m, k] from the n columns of b [k, n]. */
   void (*distances32)(float* c, const float* a, const float* b, int64_t m, int64_t n, int64_t k);
   void (*distances64)(double* c, const double* a, const double* b, int64_t m, int64_t n, int64_t k);
+  /* Row i of c[m, n] is the sum over j of w[i, j] (a[i] - b[j]); w[m, p], a[m, n], b[p, n]. */
+  void (*pulls32)(float* c, const float* w, const float* a, const float* b, int64_t m, int64_t p,
+                  int64_t n);
+  void (*pulls64)(double* c, const double* w, const double* a, const double* b, int64_t m,
+                  int64_t p, int64_t n);
 
   void (*adamw32)(float* p, const float* g, float* m, float* v, const float* p0, const float* m0,
                   const float* v0, int64_t n, const AdamStep&);

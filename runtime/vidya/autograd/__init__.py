@@ -10,6 +10,7 @@ from ..engine.grad_modes import (
     set_grad_enabled,
 )
 from ..testing.gradcheck import gradcheck, gradgradcheck
+from . import functional
 from .function import Context, Function, once_differentiable
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Handle",
     "detect_anomaly",
     "enable_grad",
+    "functional",
     "grad",
     "gradcheck",
     "gradgradcheck",

@@ -113,6 +113,15 @@ def _renamed(function: Callable, kwargs: dict, names: frozenset[str]) -> dict:
     return out
 
 
+def _rest(function: Any) -> tuple[str, ...]:
+    """The names by which all of the arguments that *sizes or *dims takes may be given at once."""
+    code = inspect.unwrap(function).__code__
+    if not code.co_flags & inspect.CO_VARARGS:
+        return ()
+    name = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
+    return (name, *spellings([(name, False)])[0])
+
+
 def _named(function: Any) -> tuple[str, ...]:
     code = inspect.unwrap(function).__code__
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -124,7 +133,7 @@ def explained(function: Callable, takes_out: bool = False) -> Callable:
 
     Nothing is looked at before a failure or an unknown keyword, so that good calls cost nothing.
     """
-    names = frozenset(_named(function))
+    names, rest = frozenset(_named(function)), frozenset(_rest(function))
     open_ended = bool(inspect.unwrap(function).__code__.co_flags & inspect.CO_VARKEYWORDS)
 
     @functools.wraps(function)
@@ -133,6 +142,7 @@ def explained(function: Callable, takes_out: bool = False) -> Callable:
         if kwargs and not open_ended and not kwargs.keys() <= names:
             if takes_out and "out" in kwargs:
                 out = kwargs.pop("out")
+            args += tuple(kwargs.pop(name) for name in rest & kwargs.keys())
             kwargs = _renamed(function, kwargs, names)
         try:
             result = function(*args, **kwargs)

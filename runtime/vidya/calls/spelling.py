@@ -10,6 +10,8 @@ _ALSO = {
     "dim0": ("axis0",),
     "dim1": ("axis1",),
     "keepdim": ("keepdims",),
+    "size": ("shape",),
+    "sizes": ("size", "shape", "repeats"),
     "split_size_or_sections": ("split_size",),
     "indices_or_sections": ("indices", "sections"),
 }

@@ -23,14 +23,16 @@ def _to_numpy(data: Any, dtype: dtypes.dtype | None) -> tuple[np.ndarray, dtypes
         array = np.asarray(data)
     if array.dtype == object or array.dtype.kind in "USMm":
         raise TypeError(f"cannot make a tensor of {array.dtype}: {str(data)[:60]!r}")
+    ready = isinstance(data, (np.ndarray, np.generic, _core.TensorBase))
+    if dtype is not None and array.dtype.kind == "c" and not (ready or dtype.is_complex):
+        raise TypeError(f"tensor: a complex number does not fit {dtype.name}")
     if dtype is None:
         # Python numbers take the defaults; arrays keep what they are.
-        python = not isinstance(data, (np.ndarray, np.generic, _core.TensorBase))
-        if python and array.dtype.kind == "f":
+        if not ready and array.dtype.kind == "f":
             dtype = dtypes.default_float()
-        elif python and array.dtype.kind == "c":
+        elif not ready and array.dtype.kind == "c":
             dtype = dtypes.default_float().to_complex()
-        elif python and array.dtype.kind == "u":
+        elif not ready and array.dtype.kind == "u":
             dtype = dtypes.int64
         else:
             dtype = dtypes.as_dtype(array.dtype)

@@ -72,8 +72,10 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
 
 
 def logdet(input: Tensor) -> Tensor:
-    """The logarithm of the determinant; -inf for 0, NaN for a negative one."""
+    """The logarithm of the determinant; -inf for 0. Of a negative one NaN (real `input`)."""
     sign, log = slogdet(input)
+    if input.dtype.is_complex:
+        return log + sign.log()
     return where(sign < 0, float("nan"), log)
 
 

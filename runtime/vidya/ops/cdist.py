@@ -65,11 +65,23 @@ def _(ctx, x1, x2):
     def back(g):
         zero = ctx.out == 0  # the subgradient 0
         share = where(zero, 0.0, g / where(zero, 1.0, ctx.out))
-        dx1, dx2 = [], None
-        for at, n in _chunks(x1, x2):
-            pull = share.narrow(-2, at, n).unsqueeze(-1) * _away(x1, x2, at, n)
-            dx1.append(pull.sum(-2))
-            dx2 = -pull.sum(-3) if dx2 is None else dx2 - pull.sum(-3)
-        return dx1[0] if len(dx1) == 1 else cat(dx1, -2), dx2
+        return (
+            pulled(share, x1, x2) if ctx.needs[0] else None,
+            pulled(share.mT, x2, x1) if ctx.needs[1] else None,
+        )
 
     return back
+
+
+@op("cdist_pull")
+def pulled(share: Tensor, x1: Tensor, x2: Tensor) -> Tensor:
+    """Row i: the sum over j of share[i, j] (x1[i] - x2[j]), from the differences themselves.
+
+    share [..., P, R], x1 [..., P, M], x2 [..., R, M] -> [..., P, M]. As a product less a multiple
+    of x1 it would lose what differs where rows are close to each other, and far from 0.
+    """
+    parts = [
+        (share.narrow(-2, at, n).unsqueeze(-1) * _away(x1, x2, at, n)).sum(-2)
+        for at, n in _chunks(x1, x2)
+    ]
+    return parts[0] if len(parts) == 1 else cat(parts, -2)

@@ -232,6 +232,8 @@ def local_response_norm(
         raise ValueError(f"local_response_norm: takes [N, C, ...], got {tuple(input.shape)}")
     from .pad import pad
 
+    if not input.numel():
+        return input.clone()
     flat = (input * input).reshape(*input.shape[:2], -1).movedim(1, -1)  # [N, S, C]
     mean = avg_pool1d(pad(flat, (size // 2, (size - 1) // 2)), size, 1)
     return input / (mean.movedim(-1, 1).reshape(input.shape) * alpha + k) ** beta

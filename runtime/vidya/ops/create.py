@@ -59,10 +59,15 @@ def arange(start, end=None, step=1, *, dtype=None, device=None) -> Tensor:
     """Numbers from start (0 if only one is given) up to, not including, end, by step. [n]"""
     if end is None:
         start, end = 0, start
+    if dtype is not None and dtypes.as_dtype(dtype) is dtypes.int64:
+        start, end, step = int(start), int(end), int(step)
     if step == 0:
         raise ValueError("arange: step must not be 0")
-    n = math.ceil((end - start) / step)
-    if n < 0:
+    length = (end - start) / step
+    if not math.isfinite(length):
+        raise ValueError(f"arange: from {start} to {end} by {step} are no numbers to count")
+    n = math.ceil(length)
+    if length < 0:
         raise ValueError(f"arange: from {start} to {end} the step {step} leads away")
     whole = all(isinstance(v, int) for v in (start, end, step))
     default = dtypes.int64 if whole else dtypes.default_float()
@@ -74,6 +79,8 @@ def linspace(start, end, steps: int, *, dtype=None, device=None) -> Tensor:
     if steps < 0:
         raise ValueError(f"linspace: steps must not be negative, got {steps}")
     type_ = dtypes.as_dtype(dtype) if dtype is not None else dtypes.default_float()
+    if type_.category < dtypes.FLOAT:
+        start, end = int(start), int(end)
     wide = dtypes.float64
     if steps < 2:
         return iota(start, 0.0, steps, wide, device).to(type_)
@@ -89,13 +96,18 @@ def logspace(
     start: float, end: float, steps: int, base: float = 10.0, *, dtype=None, device=None
 ) -> Tensor:
     """`steps` numbers from base ** start to base ** end, their logarithms evenly spaced. [steps]"""
-    exponents = linspace(start, end, steps, dtype=dtypes.float64, device=device)
     type_ = dtypes.as_dtype(dtype) if dtype is not None else dtypes.default_float()
-    return (exponents * math.log(base)).exp().to(type_) if base > 0 else (base**exponents).to(type_)
+    if type_.category < dtypes.FLOAT:
+        start, end = int(start), int(end)
+    exponents = linspace(start, end, steps, dtype=dtypes.float64, device=device)
+    return (float(base) ** exponents).to(type_)
 
 
-def eye(n: int, m: int | None = None, *, dtype=None, device=None) -> Tensor:
+def eye(
+    n: int, m: int | None = None, *, dtype=None, device=None, requires_grad: bool = False
+) -> Tensor:
     """The identity: ones on the diagonal. [n, m]"""
     rows = arange(n, device=device).unsqueeze(1)
     columns = arange(n if m is None else m, device=device).unsqueeze(0)
-    return (rows == columns).to(dtypes.as_dtype(dtype or dtypes.default_float()))
+    out = (rows == columns).to(dtypes.as_dtype(dtype or dtypes.default_float()))
+    return out.requires_grad_() if requires_grad else out

@@ -219,9 +219,10 @@ def margin_ranking_loss(
 def hinge_embedding_loss(
     input: Tensor, target: Tensor, margin: float = 1.0, *, reduction: str = "mean"
 ) -> Tensor:
-    """input where target is 1, max(0, margin - input) where it is -1."""
-    far = where(target == -1, maximum(margin - input, 0.0), 0.0)
-    return reduced("hinge_embedding_loss", where(target == 1, input, far), reduction)
+    """input where target is 1, max(0, margin - input) where it is -1 (their sum for others)."""
+    far = where(target == 1, 0.0, maximum(margin - input, 0.0))
+    near = where(target == -1, 0.0, input)
+    return reduced("hinge_embedding_loss", near + far, reduction)
 
 
 def triplet_margin_loss(

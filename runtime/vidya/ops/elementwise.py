@@ -27,7 +27,8 @@ _HOST = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "^"}
 
 def binary(name: str, x: Tensor, y: Tensor, *, floating: bool = False) -> Tensor:
     """Promote, broadcast, one kernel; numbers among themselves are computed on the host."""
-    if is_scalar(x) and is_scalar(y) and name in _HOST:
+    real = not x.dtype.is_complex and not y.dtype.is_complex
+    if is_scalar(x) and is_scalar(y) and name in _HOST and real:
         return tracing.current().expression(_HOST[name], x, y)
     x, y = promote(x, y, floating=floating)
     return elementwise(name, [x, y])

@@ -68,16 +68,20 @@ def _(ctx, x):
     return lambda g: g * polygamma(1, x)
 
 
+_MIRRORED = 20  # up to that order the derivatives of cot are worked out
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
 
 
 @op("polygamma")
 def _polygamma(x: Tensor, n) -> Tensor:
-    """The n-th derivative of digamma at x, n >= 1, by Euler and Maclaurin's sum."""
+    """The n-th derivative of digamma at x, n >= 1, by Euler and Maclaurin's sum.
+
+    Below 0.5 by reflection: psi_n(x) = (-1)^n psi_n(1 - x) - pi (d/dx)^n cot(pi x).
+    """
     given, x = x, floating("polygamma", x)
     s = n + 1
-    mirrored = x < 0.5 if n == 1 else x != x
-    y = where(mirrored, 1 - x, x) if n == 1 else x
+    mirrored = x < 0.5 if n <= _MIRRORED else x != x
+    y = where(mirrored, 1 - x, x)
     total = y**-s
     for k in range(1, _SHIFT):
         total = total + (y + k) ** -s
@@ -89,10 +93,21 @@ def _polygamma(x: Tensor, n) -> Tensor:
         factor *= (s + 2 * j - 1) * (s + 2 * j)
         power = power / (a * a)
     value = total * ((-1.0) ** (n + 1) * (math.factorial(n) if n <= 170 else math.inf))
-    if n > 1:
+    if n > _MIRRORED:
         return narrowed(value, given)
-    sine = ((x - round(x)) * math.pi).sin()
-    return narrowed(where(mirrored, (math.pi / sine) ** 2 - value, value), given)
+    cot = 1 / ((x - round(x)) * math.pi).tan()
+    turned = (-1.0) ** n * value - horner(cot, _cotangent(n)) * math.pi ** (n + 1)
+    turned = where(x == round(x), (-1.0) ** (n + 1) * math.inf, turned)
+    return narrowed(where(mirrored, turned, value), given)
+
+
+def _cotangent(n: int) -> tuple[float, ...]:
+    """The n-th derivative of cot as a polynomial in cot, highest power first: cot' = -1 - cot^2."""
+    p = [0, 1]
+    for _ in range(n):
+        slope = [i * c for i, c in enumerate(p)][1:]
+        p = [-a - b for a, b in zip([*slope, 0, 0], [0, 0, *slope], strict=True)]
+    return tuple(float(c) for c in reversed(p))
 
 
 @_polygamma.pullback

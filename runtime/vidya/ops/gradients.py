@@ -78,8 +78,11 @@ def gradient(
     """
     if edge_order not in (1, 2):
         raise ValueError(f"gradient: edge_order is 1 or 2, not {edge_order}")
+    spacing = 1 if spacing is None else spacing
     dims = range(input.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
     axes = [wrap_dim("gradient", d, input.ndim) for d in dims]
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"gradient: dims {tuple(dims)} name a dim twice")
     each = list(spacing) if isinstance(spacing, (list, tuple)) else [spacing] * len(axes)
     if len(each) != len(axes):
         raise ValueError(f"gradient: {len(each)} spacings for {len(axes)} dims")

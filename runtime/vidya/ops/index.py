@@ -40,6 +40,7 @@ def gather(x: Tensor, dim: Dim, index: Tensor) -> Tensor:
     """out[i][j] = x[index[i][j]][j] for dim 0. The result has index's shape."""
     axis = wrap_dim("gather", dim, x.ndim)
     index = as_index("gather", index)
+    x = x.reshape((1,)) if x.ndim == 0 and index.ndim == 1 else x
     _check("gather", x, index, axis)
     if x.ndim == 0:
         return x.reshape((1,)).gather(0, index.reshape((1,))).reshape(())
@@ -48,6 +49,8 @@ def gather(x: Tensor, dim: Dim, index: Tensor) -> Tensor:
 
 @gather.pullback(saves="index")
 def _(ctx, x, dim, index):
+    if x.ndim < index.ndim:  # a number, picked by a list
+        return lambda g: (g.sum(), None)
     return lambda g: (zeros_like_meta(g, x.shape).scatter_add(dim, index, g), None)
 
 
@@ -132,7 +135,10 @@ def _(ctx, x, dim, index, src):
 
 @op("scatter_add", PRIMITIVE)
 def scatter_add(x: Tensor, dim: Dim, index: Tensor, src: Tensor) -> Tensor:
-    """A copy of x with out[index[i][j]][j] += src[i][j] for dim 0."""
+    """A copy of x with out[index[i][j]][j] += src[i][j] for dim 0. For bools + is or."""
+    if x.dtype is bool_:
+        counts = scatter_add(cast_to(x, int32), dim, index, cast_to(src, int32))
+        return counts != 0
     return _scatter("scatter_add", x, dim, index, src)
 
 
@@ -174,6 +180,8 @@ def masked_fill(x: Tensor, mask: Tensor, value: Operand) -> Tensor:
     """x with `value` (a number or 0-d tensor) where mask (bool, broadcast) is true."""
     if mask.dtype is not bool_:
         raise TypeError(f"masked_fill: the mask must be bool, not {mask.dtype.name}")
+    if value.ndim:
+        raise ValueError(f"masked_fill: value must be a number or 0-d, got {tuple(value.shape)}")
     return where(mask, cast_to(value, x.dtype), x)
 
 

@@ -137,7 +137,7 @@ def split_with_sizes(x: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor,
 def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     """The coordinates, one tensor per dim, of indices into a flattened tensor of that shape."""
     sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-    found, rest = [], indices
+    found, rest = [], indices.long()
     for size in reversed(sizes):
         found.append(rest.remainder(size))
         rest = rest.floor_divide(size)
@@ -164,6 +164,8 @@ def cov(
     x = x if x.dtype.category >= dtypes.FLOAT else x.to(dtypes.get_default_dtype())
     n = x.shape[1]
     weights = count_like(x, n, 1, 0, x.dtype.to_real())
+    if fweights is not None and not fweights.dtype.is_integer:
+        raise TypeError(f"cov: fweights are counts, integers, not {fweights.dtype.name}")
     for given in (fweights, aweights):
         if given is not None:
             if given.shape != (n,):

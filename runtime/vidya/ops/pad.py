@@ -91,6 +91,9 @@ def pad(
             f"pad: mode {mode!r} with {len(pads) // 2} pairs takes {len(pads) // 2 + 1} or "
             f"{len(pads) // 2 + 2} dims, got {tuple(input.shape)}"
         )
+    if mode == "circular" and min(pads) < 0:  # what is left goes round
+        input = pad_constant(input, tuple(min(p, 0) for p in pads), 0)
+        pads = tuple(max(p, 0) for p in pads)
     return wrap_pad(input, pads, mode) if any(pads) else input
 
 

@@ -146,8 +146,8 @@ def lerp(x: Tensor, end: Tensor, weight: Operand) -> Tensor:
     """x + weight (end - x); from the end's side where weight >= 0.5, so that 1 gives `end`."""
     needs("lerp", x, (3, 4), "floats")
     away = end - x
-    near = x + weight * away
-    return where(abs(weight) < 0.5, near, end - away * (1 - weight))
+    part = weight * away
+    return where(abs(weight) < 0.5, x + part, end - (away - part))
 
 
 @lerp.pullback

@@ -124,8 +124,18 @@ def addbmm(
     return _plus(x, matmul(flat, reshape(batch2, (b * m, batch2.shape[2]))), beta, alpha)
 
 
+def _without_ones(a: Tensor, left: list[int], b: Tensor, right: list[int]) -> Tensor:
+    """a, summed over those of its dims `left` whose partners `right` in b have size 1."""
+    pairs = zip(left, right, strict=False)
+    dims = tuple(i for i, j in pairs if b.shape[j] == 1 and a.shape[i] != 1)
+    return a.sum(dims, keepdim=True, dtype=a.dtype) if dims else a
+
+
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
-    """Summed over pairs of dims: the last `dims` of a with the first of b, or two lists of dims."""
+    """Summed over pairs of dims: the last `dims` of a with the first of b, or two lists of dims.
+
+    Where one of a pair has size 1, the other is summed over first.
+    """
     if isinstance(dims, int):
         if not 0 <= dims <= min(a.ndim, b.ndim):
             raise ValueError(f"tensordot: dims {dims} must be from 0 to {min(a.ndim, b.ndim)}")
@@ -134,6 +144,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         left, right = (list(d) if isinstance(d, (tuple, list)) else [d] for d in dims)
         left = [wrap_dim("tensordot", d, a.ndim) for d in left]
         right = [wrap_dim("tensordot", d, b.ndim) for d in right]
+    a, b = _without_ones(a, left, b, right), _without_ones(b, right, a, left)
     sizes = [a.shape[d] for d in left]
     if sizes != [b.shape[d] for d in right]:
         raise ValueError(

@@ -232,12 +232,12 @@ def _quantile(name: str, x: Tensor, q: Any, dim: Any, keepdim: bool, interpolati
     values, _ = sort(rows, -1)
     size = values.shape[-1]
     count = _numbers(values, -1)  # [..., 1]
-    part = given.reshape(-1).detach()
+    part = given.reshape(-1)
     last = (count - 1).to(x.dtype) if name == "nanquantile" else count.to(x.dtype) * 0 + (size - 1)
     rank_at = (part * last).clamp_min(0)  # [..., Q]
     if interpolation == "nearest":
         rank_at = rank_at.round()
-    low, high = rank_at.floor(), rank_at.ceil()
+    low, high = rank_at.detach().floor(), rank_at.detach().ceil()
     below = gather(values, -1, low.to(int64))
     if interpolation in ("lower", "nearest"):
         out = below
@@ -247,7 +247,8 @@ def _quantile(name: str, x: Tensor, q: Any, dim: Any, keepdim: bool, interpolati
             out = above
         else:
             weight = rank_at - low if interpolation == "linear" else rank_at * 0 + 0.5
-            out = where(below == above, below, below + (above - below) * weight)
+            level = (below == above).detach()  # also where both are infinite
+            out = where(level, below, below + where(level, 0.0, above - below) * weight)
     if name == "quantile":
         out = where(count < size, math.nan, out)
     out = out.movedim(-1, 0)

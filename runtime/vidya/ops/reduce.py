@@ -57,6 +57,8 @@ def _(ctx, x, dim, keepdim, dtype):
 def prod(x: Tensor, dim=None, keepdim=False, dtype=None) -> Tensor:
     """The product. Integers give int64."""
     dims = wrap_dims("prod", dim, x.ndim)
+    if dtype is not None and as_dtype(dtype) is bool_:  # whether it is not 0
+        return all_(x, dims, keepdim)
     x = cast_to(x, _sum_dtype(x, dtype))
     return kernel("prod", [x], reduced_shape(x.shape, dims, keepdim), x.dtype, dims=dims)
 

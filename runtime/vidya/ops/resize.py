@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from ..dtypes import float32, int64
+from ..dtypes import FLOAT, float32, iinfo, int64
 from ..schema import op
 from .adaptive import adaptive_avg_pool
 from .create import count_like
@@ -94,6 +94,13 @@ def interpolate(
         raise ValueError(f"interpolate: {tuple(input.shape)} cannot be brought to {sizes}")
     if mode == "area":
         return adaptive_avg_pool(input, sizes)
+    if mode in _LINEAR and input.dtype.category < FLOAT:  # rounded once, kept in range
+        between = interpolate(input.to(float32), size, scale_factor, mode, align_corners,
+                              recompute_scale_factor)  # fmt: skip
+        if not input.dtype.is_integer:
+            raise TypeError(f"interpolate: mode {mode!r} takes numbers, not {input.dtype.name}")
+        ends = iinfo(input.dtype)
+        return (between + 0.5).floor().clamp(ends.min, ends.max).to(input.dtype)
     for d, (new, factor) in enumerate(zip(sizes, scales, strict=True)):
         have = input.shape[2 + d]
         scale = 1 / factor if factor else have / new

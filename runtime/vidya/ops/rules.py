@@ -90,6 +90,8 @@ def cast_to(x: Tensor, type_: dtype) -> Tensor:
     if x.dtype is type_:
         return x
     if is_scalar(x):  # a number is converted when the plan runs
+        if x.dtype.is_complex and type_.category in (1, 2, 3):
+            raise TypeError(f"a complex number does not fit {type_.name}")
         symbol = _core_view(x, type_)
         symbol._weak = x._weak
         return symbol

@@ -147,6 +147,8 @@ def diff(
     if n < 0:
         raise ValueError(f"diff: n must not be negative, got {n}")
     axis = wrap_dim("diff", dim, x.ndim)
+    if n == 0:
+        return x.clone()
     parts = [t for t in (prepend, x, append) if t is not None]
     if len(parts) > 1:
         x = cat(parts, axis)

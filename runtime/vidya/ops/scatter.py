@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..dtypes import FLOAT, int64
+from ..dtypes import FLOAT, bool_, int64
 from ..schema import op
 from . import index as _index
 from .create import arange
@@ -17,6 +17,7 @@ from .elementwise import (
 )
 from .elementwise import where as _where
 from .index import as_index, gather, index_select, scatter_add
+from .index import masked_fill as _masked_fill
 from .layout import cat, reshape
 from .rules import Dim, broadcast_shapes, wrap_dim
 from .slices import slice_write
@@ -160,6 +161,8 @@ def _(ctx, x, dim, index, src, reduce, include_self):
 def _scatter_prod(x: Tensor, dim: Dim, index: Tensor, src: Tensor, include_self) -> Tensor:
     """The product of what goes to each place: neighbours of the same place joined by doubling."""
     axis = wrap_dim("scatter_reduce", dim, x.ndim)
+    if x.dtype is bool_:  # a product of truths is the least of them
+        return _scatter_extreme(x, axis, index, src, "amin", include_self)
     place, order = sort(as_index("scatter_reduce", index), axis)
     part = gather(src, axis, order)
     reach, n = 1, src.shape[axis]
@@ -203,15 +206,16 @@ def index_fill(x: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     if x.ndim == 0:
         return reshape(index_fill(reshape(x, (1,)), 0, index, value), ())
     axis = wrap_dim("index_fill", dim, x.ndim)
-    shape = list(x.shape)
-    shape[axis] = index.numel()
-    if hasattr(value, "ndim"):
-        if value.ndim:
-            raise ValueError(f"index_fill: value must be a number or 0-d, got {tuple(value.shape)}")
-        source = value.expand(shape)
-    else:
-        source = x.new_full(shape, value)
-    return _index.scatter(x, axis, _spread(_wrapped(index, x.shape[axis]), axis, shape), source)
+    if getattr(value, "ndim", 0):
+        raise ValueError(f"index_fill: value must be a number or 0-d, got {tuple(value.shape)}")
+    size = x.shape[axis]
+    filled = _index.scatter(
+        x.new_full((size,), False, dtype=bool_),
+        0,
+        _wrapped(index.reshape((-1,)), size),
+        x.new_full((index.numel(),), True, dtype=bool_),
+    )
+    return _masked_fill(x, filled.reshape([-1 if d == axis else 1 for d in range(x.ndim)]), value)
 
 
 def _wrapped(index: Tensor, size: int) -> Tensor:
@@ -220,7 +224,10 @@ def _wrapped(index: Tensor, size: int) -> Tensor:
 
 
 def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """gather, with x and indices broadcast in the other dims; flattened without dim."""
+    """gather, with x and indices broadcast in the other dims; flattened without dim.
+
+    Negative indices count from the end.
+    """
     if dim is None:
         return take(x, reshape(indices, (-1,)))
     if x.ndim != indices.ndim:
@@ -235,6 +242,7 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
     shape = list(broadcast_shapes("take_along_dim", others(x.shape), others(indices.shape)))
     wide, want = list(shape), list(shape)
     wide[axis], want[axis] = x.shape[axis], indices.shape[axis]
+    indices = _wrapped(indices, x.shape[axis])
     return gather(x.expand(wide), axis, indices.expand(want))
 
 

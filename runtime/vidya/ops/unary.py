@@ -118,7 +118,7 @@ def function(name: str, doc: str, derivative, saves: str) -> Any:
     """A smooth function of one tensor; integers become floats. derivative(x, y) with y = f(x)."""
 
     def body(x: Operand) -> Tensor:
-        if is_scalar(x) and name == "sqrt":
+        if is_scalar(x) and name == "sqrt" and not x.dtype.is_complex:
             return tracing.current().expression("r", x, x)
         if name == "erf":
             needs(name, x, (0, 1, 2, 3), "real numbers")
@@ -213,7 +213,7 @@ def _(ctx, x):
 
 @op("clamp")
 def clamp(x: Tensor, min: Operand = None, max: Operand = None) -> Tensor:
-    """x limited to [min, max]; either may be None, not both. NaN stays NaN."""
+    """x limited to [min, max]; either may be None, not both. NaN stays NaN; max wins over min."""
     if min is None and max is None:
         raise ValueError("clamp: give min, max or both")
     if min is not None:
@@ -230,8 +230,11 @@ def _(ctx, x, min, max):
         if max is not None:
             inside = inside & (x <= max)
         gx = where(inside, g, 0.0)
-        lo = where(x < min, g, 0.0) if min is not None and ctx.needs[1] else None
-        hi = where(x > max, g, 0.0) if max is not None and ctx.needs[2] else None
+        lo = hi = None
+        if min is not None and ctx.needs[1]:
+            lo = where(x < min if max is None else (x < min) & (min < max), g, 0.0)
+        if max is not None and ctx.needs[2]:
+            hi = where(x > max if min is None else (x > max) | (min > max), g, 0.0)
         return gx, lo, hi
 
     return back

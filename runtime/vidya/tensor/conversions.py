@@ -107,23 +107,60 @@ class Conversions:
 
     # ---- like this one ----
 
-    def new_full(self: Any, size: Sequence[builtins.int], value: Any, dtype: Any = None) -> Tensor:
+    def new_full(
+        self: Any,
+        size: Sequence[builtins.int],
+        fill_value: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
+    ) -> Tensor:
+        """fill_value everywhere; dtype and device are this tensor's unless given."""
         type_ = self.dtype if dtype is None else dtypes.as_dtype(dtype)
-        return create.full(tuple(size), value, type_, self.device)
+        there = self.device if device is None else _device(device)
+        out = create.full(tuple(size), fill_value, type_, there)
+        return out.requires_grad_() if requires_grad else out
 
-    def new_zeros(self: Any, *size: Any, dtype: Any = None) -> Tensor:
-        return self.new_full(sizes_of(size), 0, dtype)
+    def new_zeros(
+        self: Any,
+        *size: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
+    ) -> Tensor:
+        return self.new_full(sizes_of(size), 0, dtype, device, requires_grad)
 
-    def new_ones(self: Any, *size: Any, dtype: Any = None) -> Tensor:
-        return self.new_full(sizes_of(size), 1, dtype)
+    def new_ones(
+        self: Any,
+        *size: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
+    ) -> Tensor:
+        return self.new_full(sizes_of(size), 1, dtype, device, requires_grad)
 
-    def new_empty(self: Any, *size: Any, dtype: Any = None) -> Tensor:
+    def new_empty(
+        self: Any,
+        *size: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
+    ) -> Tensor:
         type_ = self.dtype if dtype is None else dtypes.as_dtype(dtype)
-        return create.empty(sizes_of(size), type_, self.device)
+        there = self.device if device is None else _device(device)
+        out = create.empty(sizes_of(size), type_, there)
+        return out.requires_grad_() if requires_grad else out
 
-    def new_tensor(self: Any, data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    def new_tensor(
+        self: Any,
+        data: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
+    ) -> Tensor:
         """A tensor of data, with this one's dtype and device unless given."""
-        return tensor(data, dtype=dtype or self.dtype, device=device or self.device)
+        out = tensor(data, dtype=dtype or self.dtype, device=device or self.device)
+        return out.requires_grad_() if requires_grad else out
 
 
 for _name in ("to", "new_full", "new_zeros", "new_ones", "new_empty", "new_tensor", "type_as"):

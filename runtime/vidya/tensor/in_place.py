@@ -18,8 +18,10 @@ from ..ops import (
     elementwise,
     gamma,
     index,
+    inquiry,
     integers,
     layout,
+    nextafter,
     pointwise,
     products,
     scan,
@@ -98,6 +100,8 @@ _TABLE: dict[Any, str] = {
     _scatter: ("index_copy index_fill index_put index_reduce put scatter scatter_reduce"),
     _masked: "masked_scatter",
     products: "addbmm addmm addmv addr baddbmm",
+    inquiry: "mvlgamma renorm",
+    nextafter: "nextafter",
 }
 
 

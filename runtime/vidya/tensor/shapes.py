@@ -11,22 +11,32 @@ if TYPE_CHECKING:
     from . import Tensor
 
 
+def _sizes(name: str, given: tuple, named: dict[str, Any]) -> tuple:
+    """f(2, 3), f((2, 3)) and f(size=(2, 3)) alike."""
+    for key in () if not named else ("shape", "size", "dims"):
+        if key in named and not given:
+            given = (named.pop(key),)
+    if named:
+        raise TypeError(f"{name}: got an unexpected keyword argument {next(iter(named))!r}")
+    return sizes_of(given)
+
+
 class Shapes:
     """reshape(2, 3) and reshape((2, 3)), and what is read like an attribute: x.T, x.real."""
 
     __slots__ = ()
 
-    def reshape(self: Any, *shape: Any) -> Tensor:
-        return layout.reshape(self, sizes_of(shape))
+    def reshape(self: Any, *shape: Any, **named: Any) -> Tensor:
+        return layout.reshape(self, _sizes("reshape", shape, named))
 
-    def view(self: Any, *shape: Any) -> Tensor:
-        return layout.view(self, sizes_of(shape))
+    def view(self: Any, *shape: Any, **named: Any) -> Tensor:
+        return layout.view(self, _sizes("view", shape, named))
 
-    def permute(self: Any, *dims: Any) -> Tensor:
-        return layout.permute(self, sizes_of(dims))
+    def permute(self: Any, *dims: Any, **named: Any) -> Tensor:
+        return layout.permute(self, _sizes("permute", dims, named))
 
-    def expand(self: Any, *shape: Any) -> Tensor:
-        return layout.expand(self, sizes_of(shape))
+    def expand(self: Any, *shape: Any, **named: Any) -> Tensor:
+        return layout.expand(self, _sizes("expand", shape, named))
 
     def contiguous(self: Any) -> Tensor:
         return self if self.is_contiguous() else self.clone()
@@ -56,6 +66,6 @@ class Shapes:
         """The imaginary part of a complex tensor."""
         return complex.imag(self)
 
-    def sum_to_size(self: Any, *size: Any) -> Tensor:
+    def sum_to_size(self: Any, *size: Any, **named: Any) -> Tensor:
         """Summed over the dims that were broadcast from `size`."""
-        return self.sum_to(sizes_of(size))
+        return self.sum_to(_sizes("sum_to_size", size, named))

@@ -169,6 +169,44 @@ void distances(T* c, const T* a, const T* b, int64_t m, int64_t n, int64_t k) {
   for (int64_t j = 0; j < m * n; ++j) c[j] = root(c[j]);
 }
 
+/* Rows of a less rows of b, weighted: R rows by V vectors in registers. */
+template <class T, int R, int V>
+inline void pull_tile(T* c, const T* w, int64_t p, const T* a, const T* b, int64_t n) {
+  constexpr int64_t L = kLanes<T>;
+  Vec<T> acc[R][V] = {}, own[R][V];
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < V; ++v) own[r][v] = load(a + r * n + v * L);
+  for (int64_t j = 0; j < p; ++j)
+    for (int v = 0; v < V; ++v) {
+      const Vec<T> bv = load(b + j * n + v * L);
+      for (int r = 0; r < R; ++r) acc[r][v] += (own[r][v] - bv) * w[r * p + j];
+    }
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < V; ++v) store(c + r * n + v * L, acc[r][v]);
+}
+template <class T, int R>
+inline void pull_strip(T* c, const T* w, int64_t p, const T* a, const T* b, int64_t n) {
+  constexpr int64_t L = kLanes<T>;
+  constexpr int V = kVecBytes == 64 ? 2 : 1;  // own, acc and b fit the registers
+  int64_t i = 0;
+  for (; i + V * L <= n; i += V * L) pull_tile<T, R, V>(c + i, w, p, a + i, b + i, n);
+  for (; i + L <= n; i += L) pull_tile<T, R, 1>(c + i, w, p, a + i, b + i, n);
+  if (i == n) return;
+  Vec<T> acc[R] = {}, own[R];
+  for (int r = 0; r < R; ++r) own[r] = load_tail(a + r * n + i, n - i, T(0));
+  for (int64_t j = 0; j < p; ++j) {
+    const Vec<T> bv = load_tail(b + j * n + i, n - i, T(0));
+    for (int r = 0; r < R; ++r) acc[r] += (own[r] - bv) * w[r * p + j];
+  }
+  for (int r = 0; r < R; ++r) store_tail(c + r * n + i, n - i, acc[r]);
+}
+template <class T>
+void pulls(T* c, const T* w, const T* a, const T* b, int64_t m, int64_t p, int64_t n) {
+  int64_t i = 0;
+  for (; i + 4 <= m; i += 4) pull_strip<T, 4>(c + i * n, w + i * p, p, a + i * n, b, n);
+  for (; i < m; ++i) pull_strip<T, 1>(c + i * n, w + i * p, p, a + i * n, b, n);
+}
+
 }  // namespace
 
 void fill_gemv(Simd& s) {
@@ -177,6 +215,7 @@ void fill_gemv(Simd& s) {
   s.axpy_rows32 = axpy_rows<float>, s.axpy_rows64 = axpy_rows<double>;
   s.small_gemm32 = small_gemm<float>, s.small_gemm64 = small_gemm<double>;
   s.distances32 = distances<float>, s.distances64 = distances<double>;
+  s.pulls32 = pulls<float>, s.pulls64 = pulls<double>;
 }
 
 }  // namespace VOB_ISA

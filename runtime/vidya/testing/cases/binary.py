@@ -139,6 +139,7 @@ def _clamp(t):
     yield S(t.distinct(2, 3), max=1 + edge)
     if t.is_float:
         yield S(t.distinct(3, 4), t(4, low=-1.3, high=-1.1), t(3, 1, low=1.1, high=1.3))
+        yield S(t.distinct(2, 4), t(4, low=0.6, high=0.9), t(2, 1, low=-0.9, high=-0.6))
         yield S(t.of([np.nan, np.inf, -np.inf]), min=-1, max=1).forward_only()
 
 

@@ -284,9 +284,8 @@ case(
 )
 case(
     "linalg.vander",
-    lambda x, N=None: np.power(x[..., None], np.arange(N or x.shape[-1])),
-    lambda t: [S(t(3)), S(t(2, 3), N=4), S(t(2, 0), N=2)],
+    lambda x, N=None: np.power(np.atleast_1d(x)[..., None], np.arange(N or x.shape[-1])),
+    lambda t: [S(t(3)), S(t(2, 3), N=4), S(t(2, 0), N=2), S(t(), N=3)],
     types="fc",
     skip_dtypes=("bfloat16", "float16"),
-    wrong=lambda t: [Wrong(S(t()), ValueError, "1 or more dims")],
 )

@@ -113,7 +113,11 @@ case(
 case(
     "take_along_dim",
     np.take_along_axis,
-    lambda t: [S(t(3, 4), t.index(3, 2, 4), 0), S(t(3, 4), t.index(4, 1, 5), 1)],
+    lambda t: [
+        S(t(3, 4), t.index(3, 2, 4), 0),
+        S(t(3, 4), t.index(4, 1, 5), 1),
+        S(t(3, 4), np.array([[-1, 0], [2, -4]])[:, [0, 1, 0]].T, 1),
+    ],
     types=ALL,
 )
 

@@ -126,6 +126,13 @@ for _n in (1, 2, 3):
         scale=8,
     )
 case(
+    "polygamma_negative",
+    lambda n, x: each(lambda v: (-1) ** (n + 1) * math.factorial(n) * zeta(n + 1, v))(x),
+    lambda t: [S(n, t.of([-0.375, -1.25, -2.625])) for n in (2, 3, 4)],
+    fn="polygamma",
+    scale=32,
+)
+case(
     "i0",
     floated(bessel(0)),
     unary(-4, 4, extremes=(0.0, 30, -30)),
