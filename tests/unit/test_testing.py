@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from vidya import dtypes
 from vidya.testing import assert_close, checks
-from vidya.testing.case import CASES, Case, S, case
+from vidya.testing.case import Case, S, case
+from vidya.testing.cases import CASES
 from vidya.testing.compare import to_numpy
 from vidya.testing.make import Make
 from vidya.testing.report import Support
