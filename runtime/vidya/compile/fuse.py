@@ -15,7 +15,7 @@ from typing import Any
 
 from .. import dtypes
 from ..engine.trace import Node, Trace
-from .passes import slots, writers
+from .passes import kernel_for, slots, writers
 from .program import EXPANDED, ROUND, SIMPLE, Program
 
 _MOST_INPUTS, _MOST_OUTPUTS, _MOST_STEPS = 12, 4, 48
@@ -217,8 +217,8 @@ def _fused(trace: Trace, group: Group, leaving: list[Any], ends: list[int]) -> N
         length = math.prod(group.shape) // max(outs[-1].numel(), 1)
         attrs = {"sums": len(summed), "length": length}
     attrs |= {"program": program.text(), "results": tuple(program.register(r) for r in results)}
-    found = trace.device.core.find(op, program.inputs, outs, attrs)
-    if isinstance(found, str):
+    found = kernel_for(trace, op, program.inputs, outs, attrs)
+    if found is None:
         return None
     node = Node(op, list(program.inputs), outs, attrs, *found)
     node.parts = tuple(trace.nodes[i].op for i in (*group.members, *ends))

@@ -11,8 +11,8 @@ from collections import defaultdict
 from typing import Any
 
 from .. import _core
-from ..engine.trace import STRIDED_IN, STRIDED_OUT, Node, Trace
-from .passes import slots, writers
+from ..engine.trace import STRIDED_OUT, Node, Trace
+from .passes import kernel_for, slots, writers
 
 
 def layouts(trace: Trace, outputs: list[Any]) -> int:
@@ -71,8 +71,8 @@ def _written_to(trace: Trace, maker: Node, source: Any, target: Any, others: lis
         lost = any(a is None and b is not None for a, b in zip(ins, node.inputs, strict=True))
         if lost or node.function:
             return False
-        found = trace.device.core.find(node.op, ins, outs, node.attrs)
-        if isinstance(found, str) or (node is not maker and not found[1] & STRIDED_IN):
+        found = kernel_for(trace, node.op, ins, outs, node.attrs)
+        if found is None:
             return False
         changes.append((node, ins, outs, found))
     for node, ins, outs, found in changes:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import Any
 
 from ..engine.trace import PREFERRED, Node, Trace
-from .passes import slots, writers
+from .passes import kernel_for, slots, writers
 from .rules import HALVES, NORMS, NORMS_BACKWARD
 
 
@@ -133,8 +133,8 @@ class _Graph:
     def _replace(
         self, at: Node, op: str, inputs: list, outs: list, attrs: dict, gone: list[Node]
     ) -> bool:
-        found = self.trace.device.core.find(op, inputs, outs, attrs)
-        if isinstance(found, str) or not found[1] & PREFERRED:
+        found = kernel_for(self.trace, op, inputs, outs, attrs)
+        if found is None or not found[1] & PREFERRED:
             return False
         members = sorted([at, *gone], key=lambda node: self.at[id(node)])
         at.parts = tuple(part for node in members for part in node.parts or (node.op,))

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..engine.trace import SCALAR_IN, Node, Trace
+from ..engine.trace import SCALAR_IN, STRIDED_IN, Node, Trace
 
 _WORTH_RECOMPUTING = 1 << 18  # bytes: less is kept for its like, however much later that comes
 
@@ -22,6 +22,19 @@ def slots(tensors: Iterable[Any]) -> list[int]:
 def writers(trace: Trace) -> Counter[int]:
     """How many nodes write each value."""
     return Counter(s for node in trace.nodes for s in slots(node.outputs))
+
+
+def kernel_for(trace: Trace, op: str, ins: list, outs: list, attrs: dict) -> tuple | None:
+    """(kernel, what it can do), if the device has one that takes these inputs as they are."""
+    found = trace.device.core.find(op, ins, outs, attrs)
+    if isinstance(found, str):
+        return None
+    given = [t for t in ins if t is not None]
+    if not found[1] & SCALAR_IN and any(t._slot < 0 for t in given):
+        return None
+    if not found[1] & STRIDED_IN and any(t._slot >= 0 and not t.is_contiguous() for t in given):
+        return None
+    return found
 
 
 def dead_code(trace: Trace, outputs: list[Any]) -> int:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import Any
 
 from ..engine.trace import PREFERRED, Node, Trace
-from .passes import slots, writers
+from .passes import kernel_for, slots, writers
 from .rules import FLOATS, POWERS, RULES, Found
 
 _COMMUTE = ("add", "mul")
@@ -22,8 +22,8 @@ def simplify(trace: Trace, outputs: list[Any]) -> int:
         op, ins = _simpler(trace, node)
         if op == node.op:
             continue
-        found = trace.device.core.find(op, ins, node.outputs, {})
-        if not isinstance(found, str):
+        found = kernel_for(trace, op, ins, node.outputs, {})
+        if found is not None:
             node.op, node.inputs, node.attrs = op, ins, {}
             node.kernel, node.caps = found
             changed += 1
@@ -121,8 +121,8 @@ class _Matcher:
         made = rule.build(found, out)
         if made is None:
             return
-        kernel = self.trace.device.core.find(rule.op, made[0], [out], made[1])
-        if isinstance(kernel, str) or not kernel[1] & PREFERRED:
+        kernel = kernel_for(self.trace, rule.op, made[0], [out], made[1])
+        if kernel is None or not kernel[1] & PREFERRED:
             return
         self._replace(at, Node(rule.op, made[0], [out], made[1], *kernel), inside)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine.trace import PREFERRED, Node, Trace
-from .passes import slots
+from .passes import kernel_for, slots
 
 _STEPS = {"adamw_step": "adamw_steps"}
 _TENSORS = 4  # p, g, m, v; then what all share, and last the number of the step
@@ -47,8 +47,8 @@ def _joined(trace: Trace, run: list[Node]) -> list[Node]:
     numbers = [*run[0].inputs[_TENSORS:-1], *(node.inputs[-1] for node in run)]
     outs = [t for node in run for t in node.outputs]
     op = _STEPS[run[0].op]
-    found = trace.device.core.find(op, tensors + numbers, outs, run[0].attrs)
-    if isinstance(found, str) or not found[1] & PREFERRED:
+    found = kernel_for(trace, op, tensors + numbers, outs, run[0].attrs)
+    if found is None or not found[1] & PREFERRED:
         return run
     parts = tuple(node.op for node in run)
     return [Node(op, tensors + numbers, outs, run[0].attrs, found[0], found[1], parts=parts)]

@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import Any
 
 from ..engine.trace import PREFERRED, Node, Trace
-from .passes import slots, writers
+from .passes import kernel_for, slots, writers
 
 _TOGETHER = {"linear": "linears", "quantized_linear": "quantized_linears"}
 
@@ -53,8 +53,8 @@ def _joined(trace: Trace, nodes: list[Node]) -> Node | None:
     op, attrs = _TOGETHER[nodes[0].op], nodes[0].attrs
     inputs = [nodes[0].inputs[0], *(t for node in nodes for t in node.inputs[1:])]
     outputs = [node.outputs[0] for node in nodes]
-    kernel = trace.device.core.find(op, inputs, outputs, attrs)
-    if isinstance(kernel, str) or not kernel[1] & PREFERRED:
+    kernel = kernel_for(trace, op, inputs, outputs, attrs)
+    if kernel is None or not kernel[1] & PREFERRED:
         return None
     parts = tuple(node.op for node in nodes)
     return Node(op, inputs, outputs, attrs, kernel[0], kernel[1], parts=parts)

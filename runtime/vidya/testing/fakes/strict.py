@@ -17,6 +17,7 @@ from vidya.backends.reference import find
 _QUEUE_LIMIT = 512  # as on a real device, a full queue makes the next call wait
 # These get their numbers as numbers; the others get them as tensors, to exercise that path too.
 _TAKES_SCALARS = frozenset(["fill", "arange", "random_bits"])
+_TAKES_NO_VIEWS = frozenset(["ewise_sums"])
 
 
 class Memory:
@@ -108,8 +109,14 @@ class StrictDevice:
         reference, caps = found
         if op not in _TAKES_SCALARS:
             caps &= ~Caps.SCALAR_IN
+        if op in _TAKES_NO_VIEWS:
+            caps &= ~Caps.STRIDED_IN
 
         def kernel(ins, outs) -> None:
+            if not caps & Caps.STRIDED_IN and any(
+                v is not None and not _contiguous(v.shape, v.strides) for v in ins
+            ):
+                raise RuntimeError(f"{op} got a view, which it does not take")
             if op != "copy" and any(not _contiguous(v.shape, v.strides) for v in outs):
                 raise RuntimeError(
                     f"{op} got an output that is not contiguous; only copy takes one"
