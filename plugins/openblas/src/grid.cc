@@ -28,7 +28,8 @@ T bounced(T at, int64_t size, bool corners) {
   return (std::fmod(std::floor(away / span), T(2)) == 0 ? extra : span - extra) + low;
 }
 
-/* The elements beside place g of one dim, and their weights; one of them for the nearest. */
+/* The elements beside place g of one dim, -1 for one outside, and their weights; the nearest is one
+ * element. */
 template <bool Nearest, class T>
 inline void beside(const Grid& s, int64_t size, T g, int64_t* index, T* weight) {
   T at = s.corners ? (g + 1) * T(0.5) * T(size - 1) : ((g + 1) * T(size) - 1) * T(0.5);
@@ -46,19 +47,20 @@ inline void beside(const Grid& s, int64_t size, T g, int64_t* index, T* weight) 
   weight[0] = Nearest ? T(1) : 1 - (at - first), weight[1] = at - first;
   for (int i = 0; i < (Nearest ? 1 : 2); ++i) {
     const T place = first + T(i);
-    if (s.padding == Padding::Zeros) weight[i] *= T((place >= 0) & (place <= last));
-    index[i] = int32_t(std::min(std::max(place, T(0)), last));
+    const bool inside = (s.padding != Padding::Zeros) | ((place >= 0) & (place <= last));
+    index[i] = inside ? int32_t(std::min(std::max(place, T(0)), last)) : -1;
   }
 }
 
-/* y[c][i] = the sum over k of weight[k][i] x[c][index[k][i]]. */
-template <int Corners, class T>
+/* y[c][i] = the sum over k of weight[k][i] x[c][index[k][i]]; Beyond: some indices are -1. */
+template <int Corners, bool Beyond, class T>
 void read(const T* x, T* y, const Grid& s, const int64_t (*index)[kPlaces],
           const T (*weight)[kPlaces], int64_t count) {
   for (int64_t c = 0; c < s.channels; ++c, x += s.elements, y += s.places)
     for (int64_t i = 0; i < count; ++i) {
       T sum = 0;
-      for (int k = 0; k < Corners; ++k) sum += weight[k][i] * x[index[k][i]];
+      for (int k = 0; k < Corners; ++k)
+        if (!Beyond || index[k][i] >= 0) sum += weight[k][i] * x[index[k][i]];
       y[i] = sum;
     }
 }
@@ -76,24 +78,29 @@ void sample(Device& d, const vd_call& call, const Grid& s) {
       const int64_t image = u / blocks, first = u % blocks * kPlaces;
       const int64_t count = std::min(kPlaces, s.places - first);
       const T* at = grid + (image * s.places + first) * Dims;
+      bool beyond = false;
       for (int64_t i = 0; i < count; ++i, at += Dims) {
         int64_t near[Dims][2];
         T part[Dims][2];
         for (int a = 0; a < Dims; ++a)  // the grid names the last dim first
           beside<Nearest>(s, s.size[a], at[Dims - 1 - a], near[a], part[a]);
         for (int k = 0; k < kCorners; ++k) {
-          int64_t to = 0;
+          int64_t to = 0, outside = 0;
           T w = 1;
           for (int a = 0; a < Dims; ++a) {
             const int way = Nearest ? 0 : k >> (Dims - 1 - a) & 1;
             to = to * s.size[a] + near[a][way];
+            outside |= near[a][way];  // negative as soon as one is
             w *= part[a][way];
           }
-          index[k][i] = to, weight[k][i] = w;
+          beyond |= outside < 0;
+          index[k][i] = outside < 0 ? -1 : to, weight[k][i] = w;
         }
       }
-      read<kCorners>(x + image * s.channels * s.elements, y + image * s.channels * s.places + first,
-                     s, index, weight, count);
+      (beyond ? read<kCorners, true, T>
+              : read<kCorners, false, T>)(x + image * s.channels * s.elements,
+                                          y + image * s.channels * s.places + first, s, index,
+                                          weight, count);
     }
   };
   d.pool.ranges(s.n * blocks, double(kPlaces * (s.channels * kCorners + 16)), 1, range);

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 _PADDINGS = ("zeros", "border", "reflection")
+_FAR = 2.0**30  # beyond any element
 
 
 def _bounced(at: Tensor, size: int, align_corners: bool) -> Tensor:
@@ -38,7 +39,9 @@ def _bounced(at: Tensor, size: int, align_corners: bool) -> Tensor:
 def _inside(at: Tensor, size: int, padding: str, align_corners: bool) -> Tensor:
     if padding == "reflection":
         at = _bounced(at, size, align_corners)
-    return at if padding == "zeros" else clamp(at, 0, size - 1)
+    if padding == "zeros":
+        return clamp(where(at == at, at, _FAR), -_FAR, _FAR)  # a NaN is outside
+    return clamp(where(at == at, at, 0), 0, size - 1)
 
 
 @op("grid_sample")
@@ -74,15 +77,18 @@ def _grid_sample(x: Tensor, grid: Tensor, mode, padding, align_corners) -> Tenso
     for corner in itertools.product(*taps):
         index: Any = 0
         weight: Any = None
+        seen: Any = None
         for (place, w), size in zip(corner, sizes, strict=True):
             if mode == "bicubic":
                 place = _inside(place, size, padding, align_corners)
             weight = w if weight is None else weight if w is None else weight * w
             if padding == "zeros":
-                seen = cast_to((place >= 0) & (place <= size - 1), wide)
-                weight = seen if weight is None else weight * seen
+                here = (place >= 0) & (place <= size - 1)
+                seen = here if seen is None else seen & here
             index = index * size + cast_to(clamp(place, 0, size - 1), int64)
         picked = cast_to(flat.gather(2, expand(index.unsqueeze(1), (n, c, places))), wide)
+        if seen is not None:  # 0 of what is outside, also beside an infinity
+            picked = where(seen.unsqueeze(1), picked, 0)
         part = picked if weight is None else picked * weight.unsqueeze(1)
         out = part if out is None else out + part
     return cast_to(out, x.dtype).reshape((n, c, *grid.shape[1:-1]))

@@ -45,6 +45,8 @@ def grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=No
         taps = []
         for size, g in zip(sizes, grid[(n, *place)][::-1], strict=True):
             at = (g + 1) / 2 * (size - 1) if align_corners else ((g + 1) * size - 1) / 2
+            if np.isnan(at):
+                at = size + 2.0 if padding_mode == "zeros" else 0.0
             if mode != "bicubic":
                 at = inside(at, size)
             low = int(np.floor(at))
@@ -74,6 +76,12 @@ def _samples(t):
     for mode in ("bilinear", "nearest"):
         many = t(2, 17, 19, 2, low=-1.4, high=1.4)
         yield S(t(2, 3, 9, 5), many, mode, "border", True).forward_only()
+        far = t.of([[[[-1.3, -1.2], [-3, 0], [1e30, 0], [1.4, 1.5], [-1e30, 2], [0.9, -4]]]])
+        image = t.of([[[[np.inf, 1, 2], [3, 4, np.nan]]]])
+        for padding in ("zeros", "border"):
+            yield S(image, far, mode, padding, False).forward_only()
+        nowhere = t.of([[[[[0, np.nan, 0], [np.nan] * 3, [-1, 0, -1]]]]])
+        yield S(t(1, 2, 1, 3, 2), nowhere, mode, "zeros", False).forward_only()
         volume = t(1, 3, 11, 10, 3, low=-1.4, high=1.4)
         yield S(t(1, 2, 3, 4, 5), volume, mode, "reflection", False).forward_only()
 
