@@ -18,8 +18,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.status import Status
 
-from . import machine
 from .training import report
+from .training.bounds import Machine
 from .training.process import Competitor
 from .training.shapes import SHAPES, Work
 from .training.worker import SIDES
@@ -45,19 +45,20 @@ def measure(
         again = competitor.ask("round 1")["seconds"]
         calls[name] = max(1, round(seconds / max(again, 1e-9)))
         competitors.append(competitor)
-        rows.append(report.Row(work, precision, name, first["seconds"], value=first["value"]))
-    bounds = []
+        start = report.Start(first["seconds"], again, first["system"])
+        rows.append(report.Row(work, precision, name, start, value=first["value"]))
+    by_name = {row.name: row for row in rows}
+    before = Machine.now()
     for i in range(rounds):
-        bounds.append((machine.read_gbps(1), machine.peak_gflops(1)))
         for competitor in random.sample(competitors, len(competitors)):
             status.update(f"{what}: round {i + 1} of {rounds}, {competitor.name}")
             time.sleep(SETTLE)
             took = competitor.ask(f"round {calls[competitor.name]}")["seconds"]
-            next(r for r in rows if r.name == competitor.name).seconds.append(took)
+            after = Machine.now()
+            by_name[competitor.name].add(took, before | after)
+            before = after
     for competitor in competitors:
-        row = next(r for r in rows if r.name == competitor.name)
-        row.peak_bytes = competitor.end()
-        row.read_gbps, row.peak_gflops = (statistics.median(b) for b in zip(*bounds, strict=True))
+        by_name[competitor.name].peak_bytes = competitor.end()
     _judge(rows, TOLERANCE[precision])
     return rows
 

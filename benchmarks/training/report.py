@@ -8,34 +8,63 @@ import statistics
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from .bounds import Machine, least_seconds
 from .shapes import Work
+
+
+@dataclass(frozen=True)
+class Start:
+    """Seconds of the first call and of the second, and the CPU time that the system took in the
+    first, all threads together: mostly for memory that is new to the process."""
+
+    first: float
+    second: float
+    system: float
+
+    def __str__(self) -> str:
+        return f"{self.first:.2f} / {self.second:.2f} / {self.system:.2f}"
 
 
 @dataclass
 class Row:
-    """One competitor at one shape: the seconds of a call in each round, and what it took."""
+    """One competitor at one shape: the seconds of a call in each round and what the machine could
+    do then, and what it took."""
 
     work: Work
     precision: str
     name: str
-    first_seconds: float = 0.0
+    start: Start | None = None
     seconds: list[float] = field(default_factory=list)
+    machine: list[Machine] = field(default_factory=list)
     peak_bytes: int = 0
     value: float | None = None
-    read_gbps: float = 0.0
-    peak_gflops: float = 0.0
     skipped: str = ""
     wrong: str = ""
+
+    def add(self, seconds: float, machine: Machine) -> None:
+        """A round."""
+        self.seconds.append(seconds)
+        self.machine.append(machine)
 
     @property
     def speed(self) -> float:
         return self.work.units / statistics.median(self.seconds)
 
+    @property
+    def share(self) -> float | None:
+        """The least time that the machine allowed, by the time it took: the median of rounds."""
+        least = [least_seconds(self.work, self.precision, at) for at in self.machine]
+        pairs = zip(least, self.seconds, strict=True)
+        shares = [bound / took for bound, took in pairs if bound is not None]
+        return statistics.median(shares) if shares else None
 
+
+HARDWARE = ("reads", "fp32")
 HEADER = (
-    "| shape | precision | who | speed | unit | fastest vidya is | first call, s | peak RSS, MB |"
-    " machine reads, GB/s | fp32 peak, GFLOP/s |\n"
-    "|---|---|---|---:|---|---:|---:|---:|---:|---:|"
+    "| shape | precision | who | speed | unit | fastest vidya is | of the bound |"
+    " first call / second / system in the first, s | peak RSS, MB | machine reads, GB/s |"
+    " fp32 peak, GFLOP/s |\n"
+    "|---|---|---|---:|---|---:|---:|---:|---:|---:|---:|"
 )
 
 
@@ -44,13 +73,14 @@ def markdown(rows: list[Row]) -> str:
     for row in rows:
         lead = f"| {row.work.name} | {row.precision} | {row.name} |"
         if row.skipped:
-            lines.append(f"{lead} skipped: {row.skipped} | | | | | | |")
+            lines.append(f"{lead} skipped: {row.skipped} | | | | | | | |")
             continue
         speed = f"WRONG: {row.wrong}" if row.wrong else f"{row.speed:,.4g}"
-        ratio = _ratio(row, rows)
+        share = "" if row.share is None else f"{row.share:.0%}"
+        reads, peak = (statistics.median(getattr(m, x) for m in row.machine) for x in HARDWARE)
         lines.append(
-            f"{lead} {speed} | {row.work.unit} | {ratio} | {row.first_seconds:.2f} | "
-            f"{row.peak_bytes / 1e6:,.0f} | {row.read_gbps:.0f} | {row.peak_gflops:.0f} |"
+            f"{lead} {speed} | {row.work.unit} | {_ratio(row, rows)} | {share} | "
+            f"{row.start} | {row.peak_bytes / 1e6:,.0f} | {reads:.0f} | {peak:.0f} |"
         )
     return "\n".join(lines)
 

@@ -73,8 +73,8 @@ _ALL = [
 SHAPES = {work.name: work for work in _ALL}
 
 
-def weights(work: Work) -> Iterator[tuple[str, np.ndarray]]:
-    """(name, float32 array) in turn, so that nobody holds all of them twice."""
+def parameters(work: Work) -> dict[str, tuple[int, ...]]:
+    """Their names and shapes."""
     C, D = work.hidden_size, work.head_dim
     H, K, hidden = work.num_attention_heads, work.num_key_value_heads, work.intermediate_size
     shapes: dict[str, tuple[int, ...]] = {"embed_tokens.weight": (work.vocab_size, C)}
@@ -93,11 +93,15 @@ def weights(work: Work) -> Iterator[tuple[str, np.ndarray]]:
         }
         if work.qk_norm:
             shapes |= {at + f"self_attn.{x}_norm.weight": (D,) for x in "qk"}
-    shapes["norm.weight"] = (C,)
+    return shapes | {"norm.weight": (C,)}
+
+
+def weights(work: Work) -> Iterator[tuple[str, np.ndarray]]:
+    """(name, float32 array) in turn, so that nobody holds all of them twice."""
     # Drawing 600 million numbers takes longer than measuring. The block's size is prime, so no two
     # rows of a table are the same.
     block = np.random.default_rng(0).standard_normal(4_194_301, np.float32) * np.float32(0.02)
-    for i, (name, shape) in enumerate(shapes.items()):
+    for i, (name, shape) in enumerate(parameters(work).items()):
         if len(shape) == 1:
             yield name, np.ones(shape, np.float32)
         else:

@@ -3,7 +3,8 @@
     python -m benchmarks.training.worker vidya-compile small fp32
 
 Reads commands from stdin, one a line, and answers each with one line of JSON:
-"first": the first call; "round N": N calls; "end": the peak of its memory.
+"first": the first call, also the CPU time that the system took for it, all threads together, which
+is mostly for memory that is new to the process; "round N": N calls; "end": the peak of its memory.
 """
 
 from __future__ import annotations
@@ -46,8 +47,10 @@ def serve(competitor: str, shape: str, precision: str, answer) -> None:
     for line in sys.stdin:
         command, *rest = line.split()
         if command == "first":
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_stime
             seconds, value = timed(call)
-            answer(seconds=seconds, value=value)
+            system = resource.getrusage(resource.RUSAGE_SELF).ru_stime - before
+            answer(seconds=seconds, value=value, system=system)
         elif command == "round":
             runs = [timed(call) for _ in range(int(rest[0]))]
             answer(seconds=sum(s for s, _ in runs) / len(runs), value=runs[-1][1])
