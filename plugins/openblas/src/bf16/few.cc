@@ -1,8 +1,8 @@
 // A few rows of bfloat16 times many, each of which is read once, and not packed.
 #include <immintrin.h>
 
-#include "../simd/transpose.h"
 #include "kernels.h"
+#include "simd/transpose.h"
 
 namespace vob {
 namespace {

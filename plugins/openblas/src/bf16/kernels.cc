@@ -1,8 +1,8 @@
 #include "kernels.h"
 
-#include "../simd/spread.h"
-#include "../simd/tile.h"
-#include "../simd/transpose.h"
+#include "simd/spread.h"
+#include "simd/tile.h"
+#include "simd/transpose.h"
 
 namespace vob {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "../packed_kernels.h"
-#include "../quant_loops.h"
+#include "products/packed_kernels.h"
+#include "products/quant_loops.h"
 
 namespace vob {
 

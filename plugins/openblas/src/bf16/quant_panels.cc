@@ -2,8 +2,8 @@
 // the integers where a matrix would be copied.
 #include <immintrin.h>
 
-#include "../simd/transpose.h"
 #include "kernels.h"
+#include "simd/transpose.h"
 
 namespace vob {
 namespace {

@@ -1,6 +1,6 @@
 // A few rows of bfloat16 against many: the scores and the weighted values of attention.
-#include "../simd/transpose.h"
 #include "kernels.h"
+#include "simd/transpose.h"
 
 namespace vob {
 namespace {

@@ -1,5 +1,5 @@
 // Tiles of attention in registers: scores, their exponentials, and the products with them.
-#include "../attention_loops.h"
+#include "attention/attention_loops.h"
 
 #include "attention_pack.h"
 #include "parts.h"

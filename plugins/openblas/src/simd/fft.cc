@@ -1,5 +1,5 @@
 // Passes of Fourier transforms, and lines turned into lanes.
-#include "../fft.h"
+#include "fourier/fft.h"
 
 #include "parts.h"
 #if defined(__AVX512F__)

@@ -1,6 +1,6 @@
 // Packing and the register tile of float32 products, for instruction sets whose tile beats
 // OpenBLAS.
-#include "../packed_kernels.h"
+#include "products/packed_kernels.h"
 
 #include "parts.h"
 #if defined(__AVX512F__)

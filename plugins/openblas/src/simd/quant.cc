@@ -1,5 +1,5 @@
 // Integer weights in groups: dot products in 16-bit multiplications, and their values.
-#include "../quant_loops.h"
+#include "products/quant_loops.h"
 
 #include <cstring>
 

@@ -7,7 +7,7 @@
 
 #include <utility>
 
-#include "../packed_kernels.h"
+#include "products/packed_kernels.h"
 
 namespace vob {
 

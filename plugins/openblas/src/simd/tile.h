@@ -4,7 +4,7 @@
 
 #include <immintrin.h>
 
-#include "../packed_kernels.h"
+#include "products/packed_kernels.h"
 
 namespace vob {
 

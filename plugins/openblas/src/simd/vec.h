@@ -11,7 +11,7 @@
 #include <immintrin.h>
 #endif
 
-#include "../simd.h"
+#include "simd.h"
 
 #ifndef VOB_ISA
 #define VOB_ISA baseline
