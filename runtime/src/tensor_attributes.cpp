@@ -93,7 +93,15 @@ PyObject* grad_fn(TensorObject* t) { return Py_NewRef(t->grad_fn ? t->grad_fn : 
 PyObject* output_index(TensorObject* t) { return PyLong_FromLong(t->output_index); }
 
 PyObject* get_object(PyObject* object) { return Py_NewRef(object ? object : Py_None); }
-PyObject* get_grad(PyObject* self, void*) { return get_object(as_tensor(self)->grad); }
+PyObject* get_grad(PyObject* self, void*) {
+  return guarded<PyObject*>(nullptr, [&] {
+    const auto* t = as_tensor(self);
+    bool real = t->storage && !t->storage->symbolic;
+    if (t_trace && real)  // what the traced function does depends on it
+      Ref told(checked(PyObject_CallMethod(t_trace, "grad_read", "O", self)));
+    return get_object(t->grad);
+  });
+}
 PyObject* get_base(PyObject* self, void*) { return get_object(as_tensor(self)->base); }
 PyObject* get_hooks(PyObject* self, void*) { return get_object(as_tensor(self)->hooks); }
 

@@ -65,7 +65,7 @@ from .functions.construct import (  # noqa: E402, isort: skip
     zeros_like,
 )
 from .calls.destination import write_out as _write_out  # noqa: E402
-from .compile import Compiled, compile  # noqa: E402
+from .compile import Compiled, RecompileWarning, compile  # noqa: E402
 from .dtypes import (  # noqa: E402
     bfloat16,
     cdouble,

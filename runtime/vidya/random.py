@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from . import _core, dtypes
-from .engine.trace import live
+from .engine.trace import act, live
 from .functions.construct import _finish, _target
 from .ops import random as ops
 from .ops.complex import view_as_complex
@@ -18,19 +18,26 @@ from .tensor import Tensor
 class Generator:
     """A stream of random numbers: a key and how far it has been used.
 
-    The numbers of a call depend on key, offset and shape only, not on the device.
+    The numbers of a call depend on key, offset and shape only, not on the device. In a compiled
+    function, seeding, saving and restoring are done again at every run, in order with the draws.
     """
 
     def __init__(self, seed: int | None = None) -> None:
-        self.manual_seed(secrets.randbits(62) if seed is None else seed)
+        self._key, self._offset = 0, 0
+        if seed is None:
+            act(lambda: self._start(secrets.randbits(62)))
+        else:
+            self.manual_seed(seed)
 
     def manual_seed(self, seed: int) -> Generator:
         """Start anew with that seed (any int; 64 bits of it count)."""
         if not isinstance(seed, int):
             raise TypeError(f"a seed is an int, not {seed!r}")
-        self._key = (seed + 2**63) % 2**64 - 2**63
-        self._offset = 0
+        act(lambda: self._start(seed))
         return self
+
+    def _start(self, seed: int) -> None:
+        self._key, self._offset = (seed + 2**63) % 2**64 - 2**63, 0
 
     def initial_seed(self) -> int:
         return self._key
@@ -42,10 +49,18 @@ class Generator:
         return self._key, at
 
     def get_state(self) -> dict[str, int]:
-        return {"key": self._key, "offset": self._offset}
+        """For set_state. In a function that is being traced it is empty, and each run fills it."""
+        state: dict[str, int] = {}
+        act(lambda: state.update(key=self._key, offset=self._offset))
+        return state
 
     def set_state(self, state: dict[str, int]) -> None:
-        self._key, self._offset = int(state["key"]), int(state["offset"])
+        """Go on where that state was taken."""
+
+        def restore() -> None:
+            self._key, self._offset = int(state["key"]), int(state["offset"])
+
+        act(restore)
 
 
 default_generator = Generator(0)

@@ -246,6 +246,23 @@ def test_random_numbers_differ_from_run_to_run_and_follow_the_seed(device):
         np.testing.assert_array_equal(f(x).numpy(), expected)
 
 
+def test_a_seed_is_set_and_put_back_at_every_run(device):
+    def f(x):
+        before = vidya.get_rng_state()
+        vidya.manual_seed(5)
+        y = x + vidya.rand(4, device=x.device)
+        vidya.set_rng_state(before)
+        own = vidya.Generator(5)
+        return y, vidya.rand(4, device=x.device, generator=own), vidya.rand(4, device=x.device)
+
+    x, results = vidya.zeros(4, device=device), []
+    for run in (f, vidya.compile(f)):
+        vidya.manual_seed(3)
+        results.append([t.numpy() for _ in range(3) for t in run(x)])
+    np.testing.assert_array_equal(*results)
+    np.testing.assert_array_equal(results[0][0], results[0][1])
+
+
 def test_state_is_written_in_place(device):
     cache, at = vidya.zeros(6, 2, device=device), vidya.zeros(1, device=device)
 

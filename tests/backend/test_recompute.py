@@ -37,6 +37,22 @@ def test_gradients_are_those_of_the_plain_call(model, device):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
+def test_a_compiled_step_draws_the_same_numbers_again(model, device):
+    def step(x):
+        model.zero_grad()
+        vidya.utils.checkpoint.checkpoint(model, x).square().sum().backward()
+        return [p.grad for p in model.parameters()]
+
+    x = vidya.randn(5, 4, device=device)
+    vidya.manual_seed(7)
+    wanted = [[g.numpy() for g in step(x)] for _ in range(3)]
+    vidya.manual_seed(7)
+    compiled = vidya.compile(step)
+    for row in wanted:
+        for a, b in zip(compiled(x), row, strict=True):
+            np.testing.assert_allclose(a.numpy(), b, rtol=1e-5, atol=1e-6)
+
+
 def test_parameters_get_gradients_when_no_argument_needs_one(model, device):
     vidya.manual_seed(7)
     checkpoint(model, vidya.ones(2, 4, device=device)).sum().backward()

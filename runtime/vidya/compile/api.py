@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,15 +18,9 @@ from .graphviz import graphs
 from .origin import device_of, located
 from .page import page
 from .pipeline import PASSES
+from .plans import Plans
 from .profile import Profile
 from .tree import flatten, unflatten
-
-_MOST_PLANS = 64
-_CHURN = 32
-
-
-class RecompileWarning(UserWarning):
-    """A compiled function is traced again and again: its arguments change their shapes."""
 
 
 def compile(
@@ -80,7 +73,7 @@ class Compiled:
         self.passes = passes
         self.less_memory = less_memory
         self.pack_weights = pack_weights
-        self.entries: dict[Any, Entry] = {}
+        self.entries = Plans()
         self.__doc__ = function.__doc__
         self.__name__ = getattr(function, "__name__", "compiled")
 
@@ -91,9 +84,9 @@ class Compiled:
     def _run(self, entry: Entry, tensors: list, numbers: list) -> Any:
         numbers = numbers + _ask(entry.capture)
         if entry.replay is not None:
-            results = entry.replay(tensors, numbers)
+            results = entry.replay(entry.inputs(tensors), numbers)
         else:
-            results = entry.plan(tensors + entry.capture.captured, numbers)
+            results = entry.plan(entry.inputs(tensors) + entry.capture.captured, numbers)
         if entry.argument_grads:
             leaves = [t for t in tensors if _wants_grad(t)]
             for i, output in entry.argument_grads:
@@ -134,7 +127,8 @@ class Compiled:
                 "loop: an argument of these runs gets a .grad, which each of them would replace; "
                 "let the function use that tensor from outside instead of taking it as an argument"
             )
-        results = entry.replay.loop(n, real, flags, rows)
+        flags += [False] * len(entry.capture.grad_inputs)
+        results = entry.replay.loop(n, entry.inputs(real), flags, rows)
         return self._finish(entry, results)
 
     # ---- plans ----
@@ -159,24 +153,15 @@ class Compiled:
             else:
                 key.append((type(leaf), leaf))
         try:
-            found = self.entries.get(tuple(key))
+            found, stale = self.entries.find(tuple(key))
         except TypeError:
             raise TypeError(
                 f"{self.__name__}: an argument cannot be told apart from others of its kind "
                 "(it is not hashable); pass tensors, numbers, strings or None"
             ) from None
-        if found is None or not _fresh(found):
-            found = self._trace(leaves, structure, fixed, freezes=found is None)
-            if len(self.entries) >= _MOST_PLANS:
-                self.entries.pop(next(iter(self.entries)))
-            self.entries[tuple(key)] = found
-            if len(self.entries) == _CHURN:
-                warnings.warn(
-                    f"{self.__name__} has been traced for {_CHURN} kinds of arguments; pad them to "
-                    "a few shapes, or compile a smaller part",
-                    RecompileWarning,
-                    stacklevel=3,
-                )
+        if found is None:
+            found = self._trace(leaves, structure, fixed, freezes=not stale)
+            self.entries.add(tuple(key), found, self.__name__)
         return tensors + grads, numbers, found
 
     def _fixed_leaves(self, args: tuple) -> set[int]:
@@ -286,17 +271,3 @@ def _wants_grad(leaf: Any) -> bool:
 def _ask(capture: Capture) -> list[Any]:
     """Do the host's part of a run: actions in order, and the numbers of today."""
     return [value for value, wanted in [(call(), w) for call, w in capture.host] if wanted]
-
-
-def _fresh(entry: Entry) -> bool:
-    """Is what the trace took for granted still so?"""
-    if any(tensor.grad is not grad for tensor, grad in entry.capture.guards):
-        return False
-    if not all(holds() for holds in entry.capture.conditions):
-        return False
-    if entry.replay is not None:
-        return entry.replay.fresh()
-    symbols = entry.capture.inputs[len(entry.capture.inputs) - len(entry.capture.captured) :]
-    return all(
-        t._meta_key == s._meta_key for t, s in zip(entry.capture.captured, symbols, strict=True)
-    )

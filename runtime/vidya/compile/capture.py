@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..engine.trace import Trace
+from ..engine.trace import Trace, untraced
 from ..errors import TraceError
 
 
@@ -21,7 +21,8 @@ class Capture(Trace):
     captured: list[Any] = field(default_factory=list)  # the real tensors, in input order
     numbers: int = 0  # arguments of the plan that are numbers
     host: list[tuple[Callable[[], Any], bool]] = field(default_factory=list)  # (call, gives number)
-    guards: list[tuple[Any, Any]] = field(default_factory=list)  # (tensor, its .grad at the start)
+    found: dict[int, tuple[Any, Any]] = field(default_factory=dict)  # (tensor, its .grad) read
+    grad_inputs: list[Any] = field(default_factory=list)  # tensors whose .grad is an input
     arguments: list[tuple[Any, Any]] = field(default_factory=list)  # (leaf argument, its .grad)
     freezes: bool = False  # may kernels count on weights to stay what they are?
     less_memory: bool | None = None  # may a plan be slower for it? None: if memory is scarce
@@ -39,6 +40,8 @@ class Capture(Trace):
     def capture(self, tensor: Any) -> Any:
         found = self._symbols.get(id(tensor))
         if found is None:
+            if not self.values and not self.scalars:  # nothing yet: the device was a guess
+                self.device = tensor.device
             if tensor.device is not self.device:
                 raise TraceError(
                     f"this function runs on {self.device}, but it uses a tensor on "
@@ -114,12 +117,34 @@ class Capture(Trace):
 
     def grad_set(self, tensor: Any, value: Any) -> None:
         """The function is about to set tensor.grad."""
-        self._grads.setdefault(id(tensor), (tensor, tensor.grad))
+        if id(tensor) not in self._grads:
+            with untraced():
+                self._grads[id(tensor)] = tensor, tensor.grad
 
     def grad_read(self, tensor: Any) -> None:
-        """What follows depends on tensor.grad as the function found it."""
-        if tensor._slot is None and id(tensor) not in self._grads:
-            self.guards.append((tensor, tensor.grad))
+        """What follows depends on tensor.grad, maybe as the function found it."""
+        if id(tensor) not in self._grads and id(tensor) not in self.found:
+            with untraced():
+                self.found[id(tensor)] = tensor, tensor.grad
+
+    def grads_as_inputs(self) -> None:
+        """The .grad that the function found are inputs of every run, in front of what it captured:
+        eager code in between puts another tensor there each time."""
+        owners: dict[int, Any] = {}  # by id of the .grad
+        for tensor, grad in self.found.values():
+            if grad is None or id(grad) not in self._symbols:
+                continue
+            if owners.setdefault(id(grad), tensor) is not tensor:
+                self.depends(_share(owners[id(grad)], tensor))
+        self.grad_inputs = list(owners.values())
+        first = len(self.inputs) - len(self.captured)
+        number = {id(t): i for i, t in enumerate(self.captured, first)}
+        self.captured = [t for t in self.captured if id(t) not in owners]
+        order = [*range(first), *map(number.get, owners), *(number[id(t)] for t in self.captured)]
+        now = {old: new for new, old in enumerate(order)}
+        self.inputs = [self.inputs[i] for i in order]
+        self.mutated = {now[i] for i in self.mutated}
+        self.rebinds = [(now[i], symbol) for i, symbol in self.rebinds]
 
     def undo_grads(self) -> list[tuple[Any, Any]]:
         """Put every .grad of real tensors back; (tensor, .grad that the function leaves there)."""
@@ -132,3 +157,7 @@ class Capture(Trace):
             if after is not before:
                 effects.append((tensor, after))
         return effects
+
+
+def _share(a: Any, b: Any) -> Callable[[], bool]:
+    return lambda: a.grad is b.grad

@@ -15,7 +15,7 @@ from .pipeline import improve_graph, improve_kernels
 from .tree import flatten
 
 
-@dataclass
+@dataclass(eq=False)
 class Entry:
     """One plan of a compiled function."""
 
@@ -27,9 +27,42 @@ class Entry:
     leaves: list[Any]  # of the result: ("output", number) or ("value", object)
     grads: list[tuple[Any, Any]]  # (tensor, its new .grad; an int: that output)
     argument_grads: list[tuple[int, int | None]]  # (leaf argument, the output that is its .grad)
+    found: list[tuple[Any, Any]]  # (tensor, the kind of .grad it had)
+    own: set[int]  # the memory of the .grad that the plan leaves
     saved: dict[str, int]  # by the passes
     seconds: float = 0.0  # that tracing took
     times: list[float] = field(default_factory=list)  # seconds per kernel, once profiled
+    used: int = 0  # the call that came last
+
+    def fresh(self) -> bool:
+        """Is what the trace took for granted still so? What is not will never be again."""
+        capture = self.capture
+        for holds in capture.conditions:
+            if not holds():
+                return False
+        if self.replay is not None:
+            return self.replay.fresh()
+        symbols = capture.inputs[len(capture.inputs) - len(capture.captured) :]
+        return all(
+            t._meta_key == s._meta_key for t, s in zip(capture.captured, symbols, strict=True)
+        )
+
+    def fits(self) -> bool:
+        """Is there a .grad, or none, where the function found one, or none?"""
+        for tensor, kind in self.found:
+            grad = tensor.grad
+            if (grad if grad is None else grad._meta_key) != kind:
+                return False
+        return True
+
+    def inputs(self, arguments: list) -> list:
+        """The tensors that a run is called with: arguments, and .grad as they are now."""
+        if not self.capture.grad_inputs:
+            return arguments
+        found = [t.grad for t in self.capture.grad_inputs]
+        if self.own:  # a run writes its own memory before it has read all of its inputs
+            found = [g.clone() if g._storage_id in self.own else g for g in found]
+        return arguments + found
 
 
 def make_entry(
@@ -71,6 +104,7 @@ def make_entry(
             outputs.append(symbol)
         else:
             grads.append((tensor, grad))
+    capture.grads_as_inputs()
     saved = improve_graph(capture, outputs, passes)
     native = all(node.function is None for node in capture.nodes)
     plan = hand_over(capture, outputs) if native else None
@@ -84,5 +118,8 @@ def make_entry(
         replay = _core.Replay(plan, capture.captured, kept, capture.frozen)
         grads = [(t, replay.kept(g) if isinstance(g, int) else g) for t, g in grads]
     return Entry(
-        plan, replay, capture, outputs, result_structure, leaves, grads, argument_grads, saved
-    )
+        plan, replay, capture, outputs, result_structure, leaves, grads, argument_grads,
+        found=[(t, grad if grad is None else grad._meta_key) for t, grad in capture.found.values()],
+        own={g._storage_id for _, g in grads if isinstance(g, _core.TensorBase)},
+        saved=saved,
+    )  # fmt: skip

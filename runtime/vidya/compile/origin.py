@@ -21,8 +21,12 @@ def device_of(function: Callable) -> device:
         if isinstance(value, dict):
             value = value.values()
         for item in value if isinstance(value, (list, tuple, ValuesView)) else (value,):
-            if not isinstance(item, type) and callable(getattr(item, "parameters", None)):
+            if isinstance(item, type):
+                continue
+            if callable(getattr(item, "parameters", None)):  # a module
                 item = next(iter(item.parameters()), None)
+            elif groups := getattr(item, "param_groups", None):  # an optimizer
+                item = next(iter(groups[0]["params"]), None)
             if isinstance(item, _core.TensorBase):
                 return item.device
     return default_device()

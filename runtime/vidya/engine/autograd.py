@@ -166,13 +166,12 @@ class _Backward:
                 self.found[at] = grad
             return
         trace = _core.current_trace()
-        if trace is not None and leaf._slot is None:
-            trace.grad_read(leaf)
-            if leaf.grad is not None and leaf.grad._slot is None:
-                leaf.grad.add_(grad)  # in place, so that a replay finds it where it was
-                return
-        if leaf.grad is not None:
-            leaf.grad = leaf.grad + grad
+        old = leaf.grad
+        if trace is not None and old is not None and leaf._slot is None and old._slot is None:
+            old.add_(grad)  # in place, so that a replay finds it where it was
+            return
+        if old is not None:
+            leaf.grad = old + grad
             return
         if not self.create:  # a .grad is written in place later: it must not share memory
             if not grad.is_contiguous() or grad._storage_id in self.shared:

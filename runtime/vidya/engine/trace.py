@@ -251,6 +251,9 @@ class Trace:
         """The symbol for a real tensor that is no argument."""
         raise TraceError("the body of an op may use its arguments only, not other tensors")
 
+    def grad_read(self, tensor: Any) -> None:
+        """The .grad of a real tensor is about to be read."""
+
     def symbol(self, tensor: Any) -> Any:
         """What stands for `tensor` in this trace."""
         return self.capture(tensor) if tensor._slot is None else tensor
