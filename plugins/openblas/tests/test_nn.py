@@ -101,7 +101,9 @@ LARGE = [
     (600, 700, 800),  # blocks of columns and strips of rows
     (97, 512, 33),  # a row and a column more than whole strips and panels
     (1030, 64, 40),  # more rows than columns
-    (24, 2050, 1100),  # the longest k that stays in one slab of float32, and more
+    (50, 768, 100),  # the longest k that stays in one slab of float32
+    (61, 769, 600),  # and one more
+    (24, 2050, 1100),  # few rows times many panels
     (13, 4099, 70),  # slabs of k; an odd one
     (1100, 9001, 35),  # slabs, and rows in ranges
 ]
@@ -122,10 +124,11 @@ def test_large_matmul(simd_device, dtype, m, k, n):
 
 
 @pytest.mark.parametrize("dtype", [np.dtype("f4"), BF16], ids=str)
-def test_large_batched_matmul(blas, dtype):
-    a, b = values((5, 70, 130), dtype, 1), values((5, 130, 210), dtype, 2)
+@pytest.mark.parametrize("k", [130, 4200], ids=["one slab", "slabs"])
+def test_large_batched_matmul(blas, dtype, k):
+    a, b = values((5, 70, k), dtype, 1), values((5, k, 210), dtype, 2)
     (c,) = blas.run("matmul", [a, b], [((5, 70, 210), dtype)])
-    close(c, wide(a) @ wide(b), dtype, 130)
+    close(c, wide(a) @ wide(b), dtype, k, 16 + math.sqrt(k))
 
 
 @pytest.mark.parametrize("narrow, to", [("f4", "f4"), (BF16, "f4"), (BF16, BF16)], ids=str)

@@ -1,6 +1,5 @@
 #include "kernels.h"
 
-#include "simd/spread.h"
 #include "simd/tile.h"
 #include "simd/transpose.h"
 
@@ -77,35 +76,29 @@ void pack_b(uint32_t* to, const uint16_t* b, int64_t s0, int64_t s1, int64_t k, 
   }
 }
 
-void pack_a(uint32_t* to, const uint16_t* a, int64_t s0, int64_t s1, int64_t rows, int64_t each,
-            int64_t k) {
-  // all rows of two columns before the next: their cache lines are read once
-  const Pairs pairs;
-  spread(to, rows, each, (k + 1) / 2, [=](int64_t p, __m512i(&v)[kSpreadVectors]) {
-    const uint16_t *x = a + 2 * p * s1, *y = 2 * p + 1 < k ? x + s1 : nullptr;
-    alignas(64) uint16_t gathered[2][kStripRows];
-    if (s0 == 1) {
-      prefetch(x + kAhead * s1, rows);
-      prefetch(x + (kAhead + 1) * s1, rows);
-    } else {
-      for (int64_t i = 0; i < rows; ++i) gathered[0][i] = x[i * s0];
-      if (y)
-        for (int64_t i = 0; i < rows; ++i) gathered[1][i] = y[i * s0];
-      x = gathered[0];
-      if (y) y = gathered[1];
-    }
-    for (int i = 0; i < kSpreadVectors; i += 2) {
-      const __mmask32 mask = first(rows - 16 * i);
-      pairs.interleave(v[i], v[i + 1], _mm512_maskz_loadu_epi16(mask, x + 16 * i),
-                       y ? _mm512_maskz_loadu_epi16(mask, y + 16 * i) : _mm512_setzero_si512());
-    }
-  });
-}
-
 void copy_rows(uint32_t* to, int64_t step, const uint16_t* a, int64_t s0, int64_t rows, int64_t k) {
   for (int64_t i = 0; i < rows; ++i, to += step, a += s0)
     for (int64_t p = 0; p < k; p += 32)
       _mm512_storeu_si512(to + p / 2, _mm512_maskz_loadu_epi16(first(k - p), a + p));
+}
+
+void copy_columns(uint32_t* to, int64_t step, const uint16_t* a, int64_t s1, int64_t rows,
+                  int64_t k) {
+  const Pairs pairs;
+  for (int64_t p = 0; p < k; p += 2, to += step, a += 2 * s1) {
+    prefetch(a + kAhead * s1, rows);
+    prefetch(a + (kAhead + 1) * s1, rows);
+    for (int64_t i = 0; i < rows; i += 32) {
+      const __mmask32 mask = first(rows - i);
+      const __m512i x = _mm512_maskz_loadu_epi16(mask, a + i);
+      const __m512i y =
+          p + 1 < k ? _mm512_maskz_loadu_epi16(mask, a + s1 + i) : _mm512_setzero_si512();
+      __m512i low, high;
+      pairs.interleave(low, high, x, y);
+      _mm512_storeu_si512(to + i, low);
+      if (rows - i > 16) _mm512_storeu_si512(to + i + 16, high);
+    }
+  }
 }
 
 class Madd {
@@ -134,7 +127,7 @@ class Madd {
 }  // namespace
 
 const Bf16Kernels* bf16_kernels_avx512() {
-  static const Bf16Kernels kernels{{pack_b, pack_a, copy_rows, tile<Madd>},
+  static const Bf16Kernels kernels{{pack_b, copy_rows, copy_columns, tile<Madd>},
                                    bf16_nibble_row,
                                    bf16_dot4,
                                    bf16_pack_ints,

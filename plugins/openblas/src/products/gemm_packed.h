@@ -16,6 +16,22 @@ struct PackedResult {
   bool wide = false;
 };
 
+/* Memory that will be packed: rows of `bytes`, `step` bytes apart. */
+struct Source {
+  const void* at;
+  int64_t step, bytes, rows;
+};
+constexpr int kSources = 4;  // of what is packed in one go, at most
+
+/* rows x cols of a matrix, from their first element on. */
+template <class E>
+Source source_of(const E* at, const Matrices& m, int64_t rows, int64_t cols) {
+  const bool turned = m.s1 != 1;
+  constexpr int64_t size = sizeof(E);
+  if (turned) std::swap(rows, cols);
+  return {at, (turned ? m.s1 : m.s0) * size, cols * size, rows};
+}
+
 /* Where the right side of a product comes from. */
 template <class E>
 class Panels {
@@ -24,6 +40,8 @@ class Panels {
   /* Packs rows [p, p + k) of columns [j, j + n) of matrix i as PackedKernels::pack_b does; n is at
    * most kTileCols. */
   virtual void pack(uint32_t* to, int64_t i, int64_t p, int64_t k, int64_t j, int64_t n) const = 0;
+  /* Gives what pack reads, and in how many pieces. */
+  virtual int source(Source*, int64_t, int64_t, int64_t, int64_t, int64_t) const { return 0; }
   /* Where columns from j on, a multiple of kTileCols, lie packed already: kTileCols of them with
    * all of k, then the next. Else null. */
   virtual const uint32_t* ready(int64_t) const { return nullptr; }
@@ -34,12 +52,13 @@ template <class E>
 class Strips {
  public:
   virtual ~Strips() = default;
-  /* Do rows lie along k? They are packed by PackedKernels::copy_rows then, else by pack_a. */
+  /* Do rows lie along k? Then they are packed as by PackedKernels::copy_rows, else as by
+   * copy_columns. */
   virtual bool by_rows() const = 0;
-  /* Packs columns [p, p + k) of rows [r, r + n) of matrix i: rows `step` words apart, or tiles of
-   * `each` rows. */
-  virtual void pack(uint32_t* to, int64_t step, int64_t i, int64_t r, int64_t n, int64_t each,
-                    int64_t p, int64_t k) const = 0;
+  /* Packs columns [p, p + k) of rows [r, r + n) of matrix i. */
+  virtual void pack(uint32_t* to, int64_t step, int64_t i, int64_t r, int64_t n, int64_t p,
+                    int64_t k) const = 0;
+  virtual int source(Source*, int64_t, int64_t, int64_t, int64_t, int64_t) const { return 0; }
 };
 
 /* c[b] = a[b] @ b[b], accumulated in float32. E is float, or uint16_t for bfloat16; one of each

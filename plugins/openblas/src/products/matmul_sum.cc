@@ -9,7 +9,7 @@
 namespace vob {
 namespace {
 
-constexpr int kMost = 4;
+constexpr int kMost = kSources;
 constexpr int64_t kWholeVectors = 32;  // numbers of k: what follows them starts a vector
 
 struct Terms {
@@ -35,12 +35,20 @@ class Left final : public Strips<E> {
   Left(const PackedKernels<E>& kernels, const Terms& terms, const vd_call& call)
       : kernels_(kernels), terms_(terms), call_(call) {}
   bool by_rows() const override { return true; }
-  void pack(uint32_t* to, int64_t step, int64_t, int64_t r, int64_t n, int64_t, int64_t p,
+  void pack(uint32_t* to, int64_t step, int64_t, int64_t r, int64_t n, int64_t p,
             int64_t k) const override {
     terms_.each(p, k, PackedKernels<E>::kTerms, [&](int x, int64_t at, int64_t own, int64_t m) {
       const int64_t s0 = terms_.a[x].s0;
       kernels_.copy_rows(to + at, step, in_ptr<E>(call_, 2 * x) + r * s0 + own, s0, n, m);
     });
+  }
+  int source(Source* to, int64_t, int64_t r, int64_t n, int64_t p, int64_t k) const override {
+    int found = 0;
+    terms_.each(p, k, 1, [&](int x, int64_t, int64_t own, int64_t m) {
+      const Matrices& a = terms_.a[x];
+      to[found++] = source_of(in_ptr<E>(call_, 2 * x) + r * a.s0 + own, a, n, m);
+    });
+    return found;
   }
 
  private:
@@ -60,6 +68,15 @@ class Right final : public Panels<E> {
       kernels_.pack_b(to + at * kTileCols, in_ptr<E>(call_, 2 * x + 1) + own * b.s0 + j * b.s1,
                       b.s0, b.s1, m, n);
     });
+  }
+  int source(Source* to, int64_t, int64_t p, int64_t k, int64_t j, int64_t n) const override {
+    int found = 0;
+    terms_.each(p, k, 1, [&](int x, int64_t, int64_t own, int64_t m) {
+      const Matrices& b = terms_.b[x];
+      const E* at = in_ptr<E>(call_, 2 * x + 1) + own * b.s0 + j * b.s1;
+      to[found++] = source_of(at, b, m, n);
+    });
+    return found;
   }
 
  private:

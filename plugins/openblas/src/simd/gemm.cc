@@ -4,7 +4,6 @@
 
 #include "parts.h"
 #if defined(__AVX512F__)
-#include "spread.h"
 #include "tile.h"
 #include "transpose.h"
 #endif
@@ -50,27 +49,18 @@ void pack_b(uint32_t* to, const float* b, int64_t s0, int64_t s1, int64_t k, int
   }
 }
 
-void pack_a(uint32_t* to, const float* a, int64_t s0, int64_t s1, int64_t rows, int64_t each,
-            int64_t k) {
-  // all rows of a column before the next: its cache lines are read once
-  spread(to, rows, each, k, [=](int64_t p, __m512i(&v)[kSpreadVectors]) {
-    const float* x = a + p * s1;
-    alignas(64) float gathered[kStripRows];
-    if (s0 == 1) {
-      prefetch(x + kAhead * s1, rows);
-    } else {
-      for (int64_t i = 0; i < rows; ++i) gathered[i] = x[i * s0];
-      x = gathered;
-    }
-    for (int i = 0; i < kSpreadVectors; ++i)
-      v[i] = _mm512_maskz_loadu_epi32(first16(rows - 16 * i), x + 16 * i);
-  });
-}
-
 void copy_rows(uint32_t* to, int64_t step, const float* a, int64_t s0, int64_t rows, int64_t k) {
   for (int64_t i = 0; i < rows; ++i, to += step, a += s0)
     for (int64_t p = 0; p < k; p += 16)
       _mm512_storeu_si512(to + p, _mm512_maskz_loadu_epi32(first16(k - p), a + p));
+}
+
+void copy_columns(uint32_t* to, int64_t step, const float* a, int64_t s1, int64_t rows, int64_t k) {
+  for (int64_t p = 0; p < k; ++p, to += step, a += s1) {
+    prefetch(a + kAhead * s1, rows);
+    for (int64_t i = 0; i < rows; i += 16)
+      _mm512_storeu_si512(to + i, _mm512_maskz_loadu_epi32(first16(rows - i), a + i));
+  }
 }
 
 struct Madd {
@@ -84,7 +74,7 @@ struct Madd {
 }  // namespace
 
 void fill_gemm(Simd& s) {
-  static const PackedKernels<float> kernels{pack_b, pack_a, copy_rows, tile<Madd>};
+  static const PackedKernels<float> kernels{pack_b, copy_rows, copy_columns, tile<Madd>};
   s.gemm32 = &kernels;
 }
 #else

@@ -4,6 +4,8 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
+
 #include "products/packed_kernels.h"
 
 namespace vob {
@@ -28,34 +30,29 @@ static inline void store_sums(float* to, const float* plus, __m512 low, __m512 h
   }
 }
 
-/* The lines of memory where a tile's result goes, and of what is added to it. They are asked for
- * one by one while the sums are made: all at once they would hold up the operands. */
+/* Lines of memory that are asked for one by one while the sums are made: all at once they would
+ * hold up the operands. `kCache`: 3 for the first one, 2 for the second. */
+template <int kCache>
 class Lines {
  public:
-  Lines(void* out, int64_t out_step, const void* plus, int64_t plus_step, int64_t bytes, int rows)
-      : out_(static_cast<const char*>(out)),
-        plus_(static_cast<const char*>(plus)),
-        out_step_(out_step),
-        plus_step_(plus_step),
-        bytes_(bytes),
-        left_(out ? rows * ((bytes + 63) / 64) : 0) {}
+  explicit Lines(const Ahead& x) : x_(x) {}
+  Lines(const void* at, int64_t step, int64_t bytes, int64_t rows)
+      : x_{static_cast<const char*>(at), step, (bytes + 63) / 64, 0, 0} {
+    if (at) x_.left = rows * x_.wide;
+  }
 
-  int64_t left() const { return left_; }
+  int64_t left() const { return x_.left; }
   void next() {
-    if (left_ <= 0) return;
-    __builtin_prefetch(out_ + at_, 1);
-    if (plus_) __builtin_prefetch(plus_ + at_);
-    --left_;
-    at_ += 64;
-    if (at_ < bytes_) return;
-    at_ = 0;
-    out_ += out_step_;
-    plus_ = plus_ ? plus_ + plus_step_ : nullptr;
+    if (x_.left <= 0) return;
+    __builtin_prefetch(x_.row + 64 * x_.column, 0, kCache);
+    --x_.left;
+    if (++x_.column < x_.wide) return;
+    x_.column = 0;
+    x_.row += x_.step;
   }
 
  private:
-  const char *out_, *plus_;
-  int64_t out_step_, plus_step_, bytes_, left_, at_ = 0;
+  Ahead x_;
 };
 
 /* R rows. `Op` has the type E, the product of words `madd(acc, a, b)`, and `store(out, plus, low,
@@ -67,21 +64,32 @@ void tile_of(const Tile<typename Op::E>& t) {
   const bool wide = kFloat || t.wide;
   const int64_t size = wide ? 4 : int64_t(sizeof(E));
   __m512 acc[R][2];
-  for (int i = 0; i < R; ++i) {
-    const float* from = t.from ? t.from + i * t.from_step : nullptr;
+  if (t.from) {
     const int64_t n = kFloat ? t.columns : kTileCols;
-    acc[i][0] = from ? _mm512_maskz_loadu_ps(first16(n), from) : _mm512_setzero_ps();
-    acc[i][1] = from ? _mm512_maskz_loadu_ps(first16(n - 16), from + 16) : _mm512_setzero_ps();
+    const __mmask16 m0 = first16(n), m1 = first16(n - 16);
+#pragma GCC unroll 12
+    for (int i = 0; i < R; ++i) {
+      acc[i][0] = _mm512_maskz_loadu_ps(m0, t.from + i * t.from_step);
+      acc[i][1] = _mm512_maskz_loadu_ps(m1, t.from + i * t.from_step + 16);
+    }
+  } else {
+#pragma GCC unroll 12
+    for (int i = 0; i < R; ++i) acc[i][0] = acc[i][1] = _mm512_setzero_ps();
   }
-  Lines lines(t.out, t.out_step * size, t.plus, t.plus_step * size, t.columns * size, R);
+  Lines<3> out(t.out, t.out_step * size, t.columns * size, R);
+  Lines<3> plus(t.plus == t.out ? nullptr : t.plus, t.plus_step * size, t.columns * size, R);
+  Lines<2> next_a(t.ahead[0]), next_b(t.ahead[1]);
   // all lines within three quarters of the words
-  int64_t part = lines.left() ? t.words * 3 / 4 / lines.left() : t.words;
-  if (part < 1) part = 1;
+  const int64_t most = std::max(out.left(), std::max(next_a.left(), next_b.left()));
+  const int64_t part = most ? std::max<int64_t>(t.words * 3 / 4 / most, 2) : t.words;
   const uint32_t *a = t.a, *b = t.b;
   const int64_t step = t.a_row;
   const uint32_t* a3[4] = {a, a + 3 * step, a + 6 * step, a + 9 * step};
   for (int64_t p = 0; p < t.words;) {
-    lines.next();
+    out.next();
+    plus.next();
+    next_a.next();
+    next_b.next();
     const int64_t end = p + part < t.words ? p + part : t.words;
     for (; p < end; ++p, b += kTileCols) {
       const __m512i b0 = _mm512_loadu_si512(b), b1 = _mm512_loadu_si512(b + 16);
@@ -96,15 +104,20 @@ void tile_of(const Tile<typename Op::E>& t) {
         a += t.a_word;
     }
   }
-  for (int i = 0; i < R; ++i) {
-    if (!t.out)
+  if (!t.out) {
+#pragma GCC unroll 12
+    for (int i = 0; i < R; ++i)
       store_sums(t.sums + i * t.sums_step, nullptr, acc[i][0], acc[i][1],
                  kFloat ? t.columns : kTileCols);
-    else if (wide)
+  } else if (wide) {
+#pragma GCC unroll 12
+    for (int i = 0; i < R; ++i)
       store_sums(static_cast<float*>(t.out) + i * t.out_step,
                  t.plus ? static_cast<const float*>(t.plus) + i * t.plus_step : nullptr, acc[i][0],
                  acc[i][1], t.columns);
-    else
+  } else {
+#pragma GCC unroll 12
+    for (int i = 0; i < R; ++i)
       Op::store(static_cast<E*>(t.out) + i * t.out_step,
                 t.plus ? static_cast<const E*>(t.plus) + i * t.plus_step : nullptr, acc[i][0],
                 acc[i][1], t.columns);
