@@ -169,6 +169,11 @@ void push_attribute(OpObject* op, const Param& p, PyObject* v, Key* key) {
   } else if (Ref plain = plain_number(v)) {  // within a tuple
     push_attribute(op, p, plain.get(), key);
   } else if (is_tensor(v)) {
+    const Storage* s = as_tensor(v)->storage;
+    if (s && s->symbolic && s->slot < 0)
+      raise("TraceError", std::string(PyUnicode_AsUTF8(op->name)) + ": '" + param_name(p) +
+                              "' must be known while tracing, but comes from a number among the "
+                              "arguments of a compiled function; name it in static_argnums");
     bad_call(op, "argument '" + param_name(p) + "' must not be a Tensor");
   } else if (Py_TYPE(v)->tp_hash && Py_TYPE(v)->tp_hash != PyObject_HashNotImplemented) {
     key->push(OBJECT);  // dtypes, devices: compared by identity

@@ -27,9 +27,15 @@ inline TensorObject* stored_arg(py::handle h) {
           "this tensor has no memory: its scope ended, or it was not saved for "
           "backward");
   if (t->storage->symbolic)
-    raise("TraceError",
-          "the values of a traced tensor are not known while tracing: no item(), numpy(), print "
-          "or `if` on it");
+    raise(
+        "TraceError",
+        !t_trace ? "a tensor of a trace was used after the trace ended; return it from the traced "
+                   "function instead"
+        : t->storage->slot < 0
+            ? "a number among the arguments of a compiled function is not known while tracing, as "
+              "each call may have another; name it in static_argnums where Python needs its value"
+            : "the values of a traced tensor are not known while tracing: no item(), numpy(), "
+              "print or `if` on it (a number among the arguments: name it in static_argnums)");
   return t;
 }
 inline py::object steal(TensorObject* t) { return py::reinterpret_steal<py::object>(as_object(t)); }

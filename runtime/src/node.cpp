@@ -228,6 +228,7 @@ int set_hooks(PyObject* self, PyObject* value, void*) {
 PyObject* get_sequence(PyObject* self, void*) {
   return PyLong_FromUnsignedLongLong(as_node(self)->sequence);
 }
+PyObject* get_released(PyObject* self, void*) { return PyBool_FromLong(as_node(self)->released); }
 PyObject* get_outputs(PyObject* self, void*) {
   return guarded<PyObject*>(nullptr, [&]() -> PyObject* {
     NodeObject* n = as_node(self);
@@ -251,6 +252,7 @@ PyGetSetDef kGetSet[] = {
     {"needs", get_needs, nullptr, "Per parameter: is a gradient wanted?", nullptr},
     {"hooks", get_hooks, set_hooks, "{output index: [hook]}, or None.", nullptr},
     {"sequence", get_sequence, nullptr, "Grows with each recorded call.", nullptr},
+    {"released", get_released, nullptr, "Is what backward needs gone?", nullptr},
     {"outputs", get_outputs, nullptr, "(shape, dtype, device) of each output.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 

@@ -110,6 +110,7 @@ class Node:
     op: Op
     out: Any
     needs: tuple[bool, ...]
+    released: bool
     hooks: dict[int, list[Callable[..., Any]]] | None
     sequence: int
     outputs: tuple[tuple[Any, ...], ...]

@@ -120,7 +120,7 @@ def test_a_gradient_is_written_in_a_loop(device):
 
 
 def test_a_function_without_arguments_runs_where_its_tensors_are(device):
-    w = vidya.ones(2, device=device).requires_grad_()
+    w = vidya.ones(2, device=device)
     hidden = {"deep": {"down": w}}
     np.testing.assert_array_equal(
         vidya.compile(lambda: hidden["deep"]["down"] * 2)().numpy(), [2, 2]

@@ -87,7 +87,7 @@ class _Node:
             (t.shape, t.dtype, t.device) if isinstance(t, _core.TensorBase) else None
             for t in outputs
         ]
-        self._cls, self._context, self._released = cls, context, False
+        self._cls, self._context, self.released = cls, context, False
         self._edges: list[tuple] = []
         self._layout: list[int] = []
         self._by_argument: list[tuple | None] = []
@@ -102,7 +102,7 @@ class _Node:
                 self._by_argument.append(None)
 
     def arguments(self) -> tuple:
-        if self._released:
+        if self.released:
             raise AutogradError(
                 f"backward of {self._cls.__name__}: its saved values are gone after the first "
                 "backward(); pass retain_graph=True to the first one to go back twice"
@@ -119,7 +119,7 @@ class _Node:
         return [t for t, _ in self._context._saved if t is not None]
 
     def release(self) -> None:
-        self._released = True
+        self.released = True
         self._context._saved = ()
 
     def back(self, *grads: Any) -> Any:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import os
+import functools
 import time
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import _core, dtypes
 from ..engine import debug
 from ..engine.trace import NoKernel, recording
+from ..engine.watched import watching
 from ..errors import TraceError, UnsupportedError
 from .capture import Capture
 from .entry import Entry, make_entry
 from .explain import explain, summary
-from .graphviz import graphs
+from .looks import Looks
 from .origin import device_of, located
-from .page import page
 from .pipeline import PASSES
 from .plans import Plans
-from .profile import Profile
 from .tree import flatten, unflatten
 
 
@@ -57,8 +57,13 @@ def compile(
     return Compiled(function, frozenset(static), chosen, less_memory, pack_weights)
 
 
-class Compiled:
-    """What `vidya.compile` gives: call it as the function itself."""
+class Compiled(Looks):
+    """What `vidya.compile` gives: call it as the function itself.
+
+    What it has not itself is the function's: a compiled module has parameters() and eval(). In a
+    class it is a method. Called by another compiled function it becomes part of that one's plan. A
+    copy, and one that was pickled, makes plans of its own.
+    """
 
     def __init__(
         self,
@@ -74,15 +79,29 @@ class Compiled:
         self.less_memory = less_memory
         self.pack_weights = pack_weights
         self.entries = Plans()
-        self.__doc__ = function.__doc__
-        self.__name__ = getattr(function, "__name__", "compiled")
+        functools.update_wrapper(self, function, updated=())
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "function" not in vars(self):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return getattr(self.function, name)
+
+    def __reduce__(self) -> tuple:
+        made_of = (self.function, self.static, self.passes, self.less_memory, self.pack_weights)
+        return Compiled, made_of
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if _core.current_trace() is not None:
+            return self.function(*args, **kwargs)
         tensors, numbers, entry = self._entry(args, kwargs)
         return self._run(entry, tensors, numbers)
 
-    def _run(self, entry: Entry, tensors: list, numbers: list) -> Any:
-        numbers = numbers + _ask(entry.capture)
+    def _run(self, entry: Entry, tensors: list, given: list) -> Any:
+        numbers = given + _ask(entry.capture)
         if entry.replay is not None:
             results = entry.replay(entry.inputs(tensors), numbers)
         else:
@@ -91,7 +110,7 @@ class Compiled:
             leaves = [t for t in tensors if _wants_grad(t)]
             for i, output in entry.argument_grads:
                 leaves[i].grad = None if output is None else results[output]
-        return self._finish(entry, results)
+        return self._finish(entry, results, given)
 
     def loop(self, n: int, *args: Any, stacked: int | Sequence[int] = ()) -> Any:
         """Call the function n times in one go, without Python in between.
@@ -111,14 +130,14 @@ class Compiled:
         tensors, numbers, entry = self._entry(tuple(first), {})
         if entry.replay is None or any(not isinstance(args[i], _core.TensorBase) for i in axes):
             raise TraceError(f"loop: {entry.capture.device} cannot replay this plan without Python")
-        flags, real, at = [], [], 0
+        flags: list[bool] = []
+        real: list[Any] = []
         for i, arg in enumerate(args):
-            leaves, _ = flatten(arg)
-            for leaf in leaves:
-                if isinstance(leaf, _core.TensorBase):
+            for leaf in flatten(arg)[0]:
+                again = i not in axes and any(leaf is t for t in real)
+                if isinstance(leaf, _core.TensorBase) and not again:
                     flags.append(i in axes)
-                    real.append(leaf if i in axes else tensors[at])
-                    at += 1
+                    real.append(leaf)
         rows: list[Any] = []
         for _ in range(n if numbers or entry.capture.host else 0):
             rows += numbers + _ask(entry.capture)
@@ -129,7 +148,7 @@ class Compiled:
             )
         flags += [False] * len(entry.capture.grad_inputs)
         results = entry.replay.loop(n, entry.inputs(real), flags, rows)
-        return self._finish(entry, results)
+        return self._finish(entry, results, numbers)
 
     # ---- plans ----
 
@@ -139,8 +158,12 @@ class Compiled:
         key: list[Any] = [structure, dtypes.default_float(), *_core.modes()]
         fixed = self._fixed_leaves(args)
         grads = []
+        seen: dict[int, int] = {}
         for i, leaf in enumerate(leaves):
             if isinstance(leaf, _core.TensorBase):
+                if (first := seen.setdefault(id(leaf), i)) != i:  # the same tensor once more
+                    key.append(first)
+                    continue
                 tensors.append(leaf)
                 if _wants_grad(leaf):
                     key.append((leaf._meta_key, leaf.grad is not None and leaf.grad._meta_key))
@@ -153,7 +176,7 @@ class Compiled:
             else:
                 key.append((type(leaf), leaf))
         try:
-            found, stale = self.entries.find(tuple(key))
+            found, stale = self.entries.find(tuple(key), tensors)
         except TypeError:
             raise TypeError(
                 f"{self.__name__}: an argument cannot be told apart from others of its kind "
@@ -184,20 +207,28 @@ class Compiled:
             less_memory=self.less_memory,
             pack_weights=self.pack_weights,
         )
-        symbols = []
+        symbols: list[Any] = []
+        known: dict[int, Any] = {}
         for i, leaf in enumerate(leaves):
             if isinstance(leaf, _core.TensorBase):
-                symbols.append(capture.input(leaf))
+                if id(leaf) not in known:
+                    known[id(leaf)] = capture.input(leaf)
+                    capture.tensors.append(leaf)
+                symbols.append(known[id(leaf)])
             elif isinstance(leaf, (int, float)) and not isinstance(leaf, bool) and i not in fixed:
                 symbols.append(capture.argument_number(leaf))
             else:
                 symbols.append(leaf)
-        for leaf, symbol in zip(leaves, symbols, strict=True):
-            if isinstance(leaf, _core.TensorBase) and _wants_grad(leaf):
-                capture.leaf_argument(leaf, symbol)
+        capture.given = capture.numbers
+        for leaf in capture.tensors:
+            if _wants_grad(leaf):
+                capture.leaf_argument(leaf, known[id(leaf)])
+            elif leaf.requires_grad:
+                capture.through.append(known[id(leaf)])
+                known[id(leaf)].requires_grad = True
         args, kwargs = unflatten(structure, symbols)
         try:
-            with recording(capture):
+            with recording(capture), watching():
                 try:
                     result = self.function(*args, **kwargs)
                 except TraceError as error:
@@ -208,6 +239,14 @@ class Compiled:
                     ) from None
         finally:
             effects = capture.undo_grads()
+            left = capture.undo_parts()
+        if any(symbol.grad is not None for symbol in capture.through):
+            left = (
+                "backward() reaches an argument that has a history of its own, where a compiled "
+                "function ends; compile what made that argument, too"
+            )
+        if left:
+            raise TraceError(f"{self.__name__}: {left}")
         entry = make_entry(capture, result, effects, self.passes, freezes)
         entry.seconds = time.perf_counter() - begin
         if debug.level >= 3:
@@ -216,51 +255,18 @@ class Compiled:
             debug.say(summary(self.__name__, entry))
         return entry
 
-    def _finish(self, entry: Entry, results: tuple) -> Any:
+    def _finish(self, entry: Entry, results: tuple, numbers: list) -> Any:
         for tensor, grad in entry.grads:
             new = results[grad] if isinstance(grad, int) else grad
             if tensor.grad is not new:
                 tensor.grad = new
-        leaves = [results[v] if kind == "output" else v for kind, v in entry.leaves]
+        for i, output in enumerate(entry.lost):
+            results[output]._set_history(entry.end, i)
+        leaves = [
+            results[v] if kind == "output" else numbers[v] if kind == "number" else v
+            for kind, v in entry.leaves
+        ]
         return unflatten(entry.structure, leaves)
-
-    def profile(self, *args: Any, runs: int = 3, **kwargs: Any) -> Profile:
-        """Call the function `runs` times with every kernel timed; str() of it is a table.
-
-        These are true calls: they train, write caches and draw random numbers. Kernels are slower
-        than in a plain run by the time that it takes to empty the device's queue after each.
-        """
-        self(*args, **kwargs)
-        tensors, numbers, entry = self._entry(args, kwargs)
-        if entry.replay is None:
-            raise TraceError(f"profile: {entry.capture.device} cannot replay this plan")
-        entry.replay.measure(True)
-        try:
-            for _ in range(runs):
-                self._run(entry, tensors, numbers)
-            entry.times = [s / runs for s in entry.replay.seconds()]
-        finally:
-            entry.replay.measure(False)
-        return Profile(self.__name__, entry.capture.nodes, entry.times)
-
-    def explain(self, html: str | os.PathLike[str] | None = None) -> str:
-        """What was made of the function: kernels, what passes saved, memory, time to compile.
-
-        html: also write a page with pictures there, which a browser shows without a network.
-        After `profile` both have the time of every kernel.
-        """
-        if html is not None:
-            with open(html, "w", encoding="utf-8") as file:
-                file.write(self.html())
-        return "\n\n".join(explain(self.__name__, entry) for entry in self.entries.values())
-
-    def html(self) -> str:
-        """A page that shows each plan: its kernels, what became one, memory over time."""
-        return page(self.__name__, list(self.entries.values()))
-
-    def dot(self) -> str:
-        """The graphs of all plans in Graphviz's language; `dot -Tsvg` draws them."""
-        return graphs(self.__name__, list(self.entries.values()))
 
 
 def _wants_grad(leaf: Any) -> bool:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .. import _core
 from ..engine.trace import Trace, untraced
+from ..engine.watched import parts
 from ..errors import TraceError
 
 
@@ -18,12 +20,16 @@ class Capture(Trace):
     reference: writes to them in between runs are seen, and the plan writes to them.
     """
 
-    captured: list[Any] = field(default_factory=list)  # the real tensors, in input order
+    tensors: list[Any] = field(default_factory=list)  # the real tensors among the arguments
+    captured: list[Any] = field(default_factory=list)  # the other real ones, in input order
     numbers: int = 0  # arguments of the plan that are numbers
+    given: int = 0  # those of them that are the function's
     host: list[tuple[Callable[[], Any], bool]] = field(default_factory=list)  # (call, gives number)
     found: dict[int, tuple[Any, Any]] = field(default_factory=dict)  # (tensor, its .grad) read
     grad_inputs: list[Any] = field(default_factory=list)  # tensors whose .grad is an input
     arguments: list[tuple[Any, Any]] = field(default_factory=list)  # (leaf argument, its .grad)
+    through: list[Any] = field(default_factory=list)  # arguments with a history of their own
+    watched: dict[int, tuple] = field(default_factory=dict)  # (module, parts, its tensors)
     freezes: bool = False  # may kernels count on weights to stay what they are?
     less_memory: bool | None = None  # may a plan be slower for it? None: if memory is scarce
     pack_weights: bool = False  # may kernels keep packed copies of those?
@@ -145,6 +151,37 @@ class Capture(Trace):
         self.inputs = [self.inputs[i] for i in order]
         self.mutated = {now[i] for i in self.mutated}
         self.rebinds = [(now[i], symbol) for i, symbol in self.rebinds]
+
+    def real_inputs(self) -> list[Any]:
+        """What stands for each input while the plan is made."""
+        grads = [t.grad for t in self.tensors if t.requires_grad and t.is_leaf]
+        grads = [g for g in grads if g is not None]
+        return [*self.tensors, *grads, *(t.grad for t in self.grad_inputs), *self.captured]
+
+    # ---- modules ----
+
+    def watch(self, module: Any) -> None:
+        if id(module) not in self.watched:
+            tensors = {
+                name: t
+                for name, t in {**vars(module), **module._buffers}.items()
+                if isinstance(t, _core.TensorBase)
+            }
+            self.watched[id(module)] = (module, parts(module), tensors)
+
+    def undo_parts(self) -> str:
+        """Put back the tensors of modules that the function replaced by its own; what was wrong."""
+        wrong = ""
+        for module, _, tensors in self.watched.values():
+            for name, tensor in tensors.items():
+                now = getattr(module, name, None)
+                if isinstance(now, _core.TensorBase) and now._slot is not None:
+                    setattr(module, name, tensor)
+                    wrong = (
+                        f"{type(module).__name__}.{name} was set to a tensor of this function, "
+                        f"which no run would repeat; write it in place, self.{name}.copy_(...)"
+                    )
+        return wrong
 
     def undo_grads(self) -> list[tuple[Any, Any]]:
         """Put every .grad of real tensors back; (tensor, .grad that the function leaves there)."""

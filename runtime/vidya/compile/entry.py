@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .. import _core
+from ..engine import watched
 from ..engine.build import build
 from ..engine.trace import recording
+from ..errors import TraceError
+from .aliasing import shared
 from .capture import Capture
+from .ends import End, lost
 from .handover import hand_over
 from .pipeline import improve_graph, improve_kernels
 from .tree import flatten
@@ -24,15 +29,21 @@ class Entry:
     capture: Capture
     outputs: list[Any]  # symbols of all that the plan gives
     structure: Any  # of the result
-    leaves: list[Any]  # of the result: ("output", number) or ("value", object)
+    leaves: list[Any]  # of the result: ("output" or "number", which) or ("value", object)
     grads: list[tuple[Any, Any]]  # (tensor, its new .grad; an int: that output)
     argument_grads: list[tuple[int, int | None]]  # (leaf argument, the output that is its .grad)
+    lost: list[int]  # outputs whose history ends here
+    end: Any  # what they have instead
     found: list[tuple[Any, Any]]  # (tensor, the kind of .grad it had)
+    alone: bool  # does the plan count on what it writes to be memory of its own?
     own: set[int]  # the memory of the .grad that the plan leaves
+    writes: set[int]  # numbers of the arguments and then of the captured tensors that it writes
+    storages: set[int]  # of captured tensors that may not be arguments, too
     saved: dict[str, int]  # by the passes
     seconds: float = 0.0  # that tracing took
     times: list[float] = field(default_factory=list)  # seconds per kernel, once profiled
     used: int = 0  # the call that came last
+    looked: int = -1  # at the modules after so many changes to any
 
     def fresh(self) -> bool:
         """Is what the trace took for granted still so? What is not will never be again."""
@@ -47,13 +58,29 @@ class Entry:
             t._meta_key == s._meta_key for t, s in zip(capture.captured, symbols, strict=True)
         )
 
-    def fits(self) -> bool:
-        """Is there a .grad, or none, where the function found one, or none?"""
+    def fits(self, tensors: list) -> bool:
+        """Is what the function found there now: modules in the same mode with the same parts, a
+        .grad or none, arguments of their own memory?"""
+        if self.looked != watched.changes:
+            for module, before, _ in self.capture.watched.values():
+                now = watched.parts(module)
+                if len(now) != len(before) or not all(map(operator.is_, now, before)):
+                    return False
+            self.looked = watched.changes
+        if self.alone and not self._alone(tensors):
+            return False
         for tensor, kind in self.found:
             grad = tensor.grad
             if (grad if grad is None else grad._meta_key) != kind:
                 return False
         return True
+
+    def _alone(self, tensors: list) -> bool:
+        """Is nothing that the plan writes shared with these arguments?"""
+        storages = {t._storage_id for t in tensors}
+        if len(storages) == len(tensors) and storages.isdisjoint(self.storages):
+            return True
+        return not shared([*tensors, *self.capture.captured], self.writes)
 
     def inputs(self, arguments: list) -> list:
         """The tensors that a run is called with: arguments, and .grad as they are now."""
@@ -76,12 +103,19 @@ def make_entry(
     made, result_structure = flatten(result)
     outputs: list[Any] = []
     leaves: list[Any] = []
+    ends: list[int] = []
     with recording(capture):
         for leaf in made:
             if isinstance(leaf, _core.TensorBase):
                 symbol = capture.symbol(leaf)
                 if symbol._slot < 0:
+                    spec = capture.scalars[-1 - symbol._slot]
+                    if spec[0] == "argument" and spec[1] < capture.given:
+                        leaves.append(("number", spec[1]))
+                        continue
                     symbol = capture.materialize(symbol)
+                if lost(leaf):
+                    ends.append(len(outputs))
                 outputs.append(symbol)
                 leaves.append(("output", len(outputs) - 1))
             else:
@@ -105,9 +139,17 @@ def make_entry(
         else:
             grads.append((tensor, grad))
     capture.grads_as_inputs()
+    alone = not shared(capture.real_inputs(), capture.mutated)
+    if not alone:
+        if not capture.device.core.strided:
+            raise TraceError(
+                "an argument that this function writes is also used from outside; take it from "
+                "one of the two places only"
+            )
+        passes = ()
     saved = improve_graph(capture, outputs, passes)
     native = all(node.function is None for node in capture.nodes)
-    plan = hand_over(capture, outputs) if native else None
+    plan = hand_over(capture, outputs) if native and alone else None
     replays = capture.device.core.strided and native and plan is None
     capture.freezes = freezes and replays and not grads and not argument_grads
     if plan is None:
@@ -117,8 +159,18 @@ def make_entry(
     if replays:
         replay = _core.Replay(plan, capture.captured, kept, capture.frozen)
         grads = [(t, replay.kept(g) if isinstance(g, int) else g) for t, g in grads]
+    behind = len(capture.inputs) - len(capture.captured) - len(capture.tensors)
+    writes = {i if i < len(capture.tensors) else i - behind for i in capture.mutated}
+    own_only = all(i >= len(capture.tensors) for i in writes)
+    held = [*capture.tensors, *capture.captured]
     return Entry(
         plan, replay, capture, outputs, result_structure, leaves, grads, argument_grads,
+        lost=ends,
+        end=End(len(ends)),
+        alone=alone and bool(writes),
+        writes=writes,
+        storages={held[i]._storage_id for i in writes} if own_only
+        else {t._storage_id for t in capture.captured},
         found=[(t, grad if grad is None else grad._meta_key) for t, grad in capture.found.values()],
         own={g._storage_id for _, g in grads if isinstance(g, _core.TensorBase)},
         saved=saved,

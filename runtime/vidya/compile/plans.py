@@ -30,14 +30,14 @@ class Plans:
     def values(self) -> Iterator[Entry]:
         return (entry for entries in self._kinds.values() for entry in entries)
 
-    def find(self, key: Any) -> tuple[Entry | None, bool]:
+    def find(self, key: Any, tensors: list) -> tuple[Entry | None, bool]:
         """(the plan for such a call, or None; has one been dropped that was out of date?)"""
         self._calls += 1
         stale = []
         for entry in self._kinds.get(key, ()):
             if not entry.fresh():
                 stale.append(entry)
-            elif entry.fits():
+            elif entry.fits(tensors):
                 entry.used = self._calls
                 return entry, False
         for entry in stale:

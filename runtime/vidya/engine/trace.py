@@ -251,6 +251,9 @@ class Trace:
         """The symbol for a real tensor that is no argument."""
         raise TraceError("the body of an op may use its arguments only, not other tensors")
 
+    def watch(self, module: Any) -> None:
+        """The parts of a module are about to be read."""
+
     def grad_read(self, tensor: Any) -> None:
         """The .grad of a real tensor is about to be read."""
 

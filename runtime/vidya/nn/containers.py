@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ..engine import watched
 from .module import Module
 
 
@@ -48,6 +49,8 @@ class _Indexed(Module):
         self._set_all(items)
 
     def __iter__(self) -> Iterator[Any]:
+        if watched.tracing:
+            watched.watch(self)
         return iter(self._modules.values())
 
     def __len__(self) -> int:
@@ -97,6 +100,8 @@ class ModuleDict(Module):
             self[name] = module
 
     def __getitem__(self, name: str) -> Any:
+        if watched.tracing:
+            watched.watch(self)
         return self._modules[name]
 
     def __setitem__(self, name: str, module: Module) -> None:
@@ -120,9 +125,13 @@ class ModuleDict(Module):
         return self._modules.keys()
 
     def values(self) -> Iterable[Any]:
+        if watched.tracing:
+            watched.watch(self)
         return self._modules.values()
 
     def items(self) -> Iterable[tuple[str, Any]]:
+        if watched.tracing:
+            watched.watch(self)
         return self._modules.items()
 
     def pop(self, name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..engine import watched
 from ..tensor import Tensor
 from .hooks import HookTable, RemovableHandle, call_with_hooks
 from .parameter import Parameter
@@ -31,9 +32,9 @@ class Module(StateMixin):
     def __init__(self) -> None:
         # Past __setattr__, which needs these tables to be there.
         tables: dict[str, Any] = {
-            "_parameters": {},
-            "_buffers": {},
-            "_modules": {},
+            "_parameters": watched.Parts(),
+            "_buffers": watched.Parts(),
+            "_modules": watched.Parts(),
             "_transient": set(),  # buffers that a state_dict leaves out
             "_hooks": None,  # made by the first hook: most modules have none
             "training": True,
@@ -44,6 +45,8 @@ class Module(StateMixin):
         raise NotImplementedError(f"{type(self).__name__} defines no forward()")
 
     def __call__(self, *args, **kwargs):
+        if watched.tracing:
+            watched.watch(self)
         if self._hooks is None:
             return self.forward(*args, **kwargs)
         return call_with_hooks(self, self._hooks, args, kwargs)
@@ -74,12 +77,16 @@ class Module(StateMixin):
         else:
             self._forget(name)
             tables[name] = value
+            if name == "training":
+                watched.changed()
 
     def __getattr__(self, name: str) -> Any:
         # Only asked when the ordinary look-up found nothing.
         for table in ("_parameters", "_buffers", "_modules"):
             found = self.__dict__.get(table, {})
             if name in found:
+                if watched.tracing:
+                    watched.watch(self)
                 return found[name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
