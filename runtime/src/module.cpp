@@ -63,6 +63,9 @@ PYBIND11_MODULE(_core, m) {
   m.def("set_trace", set_trace, "The trace that this thread's ops go to, or None; gives the old.");
   m.def("current_trace", current_trace);
   m.def(
+      "count_write", [](py::handle t) { ++tensor_arg(t)->storage->version; },
+      "A traced function writes this tensor: what was saved of it before is out of date.");
+  m.def(
       "modes", [] { return py::make_tuple(t_grad_enabled, t_autocast); },
       "The modes of this thread that a plan depends on.");
   m.def("next_sequence", next_sequence, "The place of a new node in the order of recording.");

@@ -11,10 +11,13 @@ from typing import Any
 
 
 def shared(tensors: Sequence[Any], written: set[int]) -> bool:
-    """Does one of the tensors (those numbered in `written` are written) lie over another?"""
+    """Does one of the tensors (those numbered in `written` are written) lie over another?
+
+    On a device without strides a write gives its tensor other memory, so only the tensor counts.
+    """
     by_storage: dict[int, list[int]] = {}
     for i, t in enumerate(tensors):
-        by_storage.setdefault(t._storage_id, []).append(i)
+        by_storage.setdefault(memory(t), []).append(i)
     return any(
         i != j and _meet(tensors[i], tensors[j])
         for group in by_storage.values()
@@ -23,6 +26,11 @@ def shared(tensors: Sequence[Any], written: set[int]) -> bool:
         if i in written
         for j in group
     )
+
+
+def memory(t: Any) -> int:
+    """The same for tensors that a write to one of them may change together."""
+    return t._storage_id if t.device.core.strided else id(t)
 
 
 def _meet(a: Any, b: Any) -> bool:

@@ -68,6 +68,7 @@ class Capture(Trace):
         position = next((i for i, x in enumerate(self.inputs) if x._slot == slot), None)
         if position is not None:
             self.mutated.add(position)
+            self._count_write(position, target)
         if self.device.core.strided:
             self.copy_into(target, source)
         else:  # tensors there are whole: later reads see the new value
@@ -79,6 +80,13 @@ class Capture(Trace):
                 self.rebinds.append((position, source))
             self._now[slot] = source
             self._written[source._slot] = slot
+
+    def _count_write(self, position: int, symbol: Any) -> None:
+        """A captured tensor and the symbol of its views are one memory: both were written."""
+        at = position - (len(self.inputs) - len(self.captured))
+        if at >= 0:
+            _core.count_write(self.captured[at])
+            _core.count_write(symbol)
 
     # ---- numbers and effects on the host, done again at every replay ----
 

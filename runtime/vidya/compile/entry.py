@@ -12,7 +12,7 @@ from ..engine import watched
 from ..engine.build import build
 from ..engine.trace import recording
 from ..errors import TraceError
-from .aliasing import shared
+from .aliasing import memory, shared
 from .capture import Capture
 from .ends import End, lost
 from .handover import hand_over
@@ -77,7 +77,7 @@ class Entry:
 
     def _alone(self, tensors: list) -> bool:
         """Is nothing that the plan writes shared with these arguments?"""
-        storages = {t._storage_id for t in tensors}
+        storages = {memory(t) for t in tensors}
         if len(storages) == len(tensors) and storages.isdisjoint(self.storages):
             return True
         return not shared([*tensors, *self.capture.captured], self.writes)
@@ -169,8 +169,8 @@ def make_entry(
         end=End(len(ends)),
         alone=alone and bool(writes),
         writes=writes,
-        storages={held[i]._storage_id for i in writes} if own_only
-        else {t._storage_id for t in capture.captured},
+        storages={memory(held[i]) for i in writes} if own_only
+        else {memory(t) for t in capture.captured},
         found=[(t, grad if grad is None else grad._meta_key) for t, grad in capture.found.values()],
         own={g._storage_id for _, g in grads if isinstance(g, _core.TensorBase)},
         saved=saved,

@@ -20,10 +20,13 @@ def fold_constants(trace: Trace, outputs: list[Any]) -> int:
     """
     many = writers(trace)
     pinned = set(slots(outputs)) | {t._slot for _, t in trace.rebinds}
+    inputs = set(slots(trace.inputs))  # writing them is what the plan is for
     constant: set[int] = set()
     for node in trace.nodes:
         made = slots(node.outputs)
-        if node.function or node.op == "random_bits" or any(many[s] != 1 for s in made):
+        if node.function or node.op == "random_bits":
+            continue
+        if any(many[s] != 1 or s in inputs for s in made):
             continue
         if all(t is None or _is_constant(trace, t, constant) for t in node.inputs):
             constant.update(made)

@@ -62,7 +62,7 @@ def common_subexpressions(trace: Trace, outputs: list[Any]) -> int:
     known: dict[tuple, list[Any]] = {}
     replaced: dict[int, Any] = {}
     kept: list[Node] = []
-    pinned = set(slots(outputs)) | {t._slot for _, t in trace.rebinds}
+    pinned = set(slots([*outputs, *trace.inputs])) | {t._slot for _, t in trace.rebinds}
     for at, node in enumerate(trace.nodes):
         node.inputs = [substitute(t, replaced) for t in node.inputs]
         simple = node.function is None and all(
