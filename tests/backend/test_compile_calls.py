@@ -107,3 +107,30 @@ def test_a_tensor_that_left_the_trace_says_so(device):
         left[0].tolist()
     with pytest.raises(TraceError, match="after the trace ended"):
         left[0] + 1
+
+
+def test_static_arguments_by_name(device):
+    def f(x, n, scale=1):
+        return x[:n] * scale
+
+    compiled = vidya.compile(f, static_argnums=1)
+    x = data(device, 6)
+    for n in (2, 4):
+        np.testing.assert_array_equal(compiled(x, n=n, scale=3).numpy(), f(x, n, 3).numpy())
+        np.testing.assert_array_equal(compiled(x, n, 3).numpy(), f(x, n, 3).numpy())
+    assert len(compiled.entries) == 4
+
+
+def test_wrong_ways_to_compile(device):
+    with pytest.raises(TypeError, match="a function or a module, not int"):
+        vidya.compile(3)
+    with pytest.raises(ValueError, match="static_argnums counts from 0"):
+        vidya.compile(lambda x: x, static_argnums=-1)
+    f = vidya.compile(lambda x, n: x * n, passes="fuse")
+    assert "not been called yet" in f.explain() and repr(f) == "<compiled <lambda>, plans: 0>"
+    for stacked in (1, 2, -1):
+        with pytest.raises(ValueError, match=f"stacked names argument {stacked}, which is no"):
+            f.loop(3, data(device, 3), 2.0, stacked=stacked)
+    for argument in ({"a": {1}}, np.ones(3)):
+        with pytest.raises(TypeError, match="cannot be told apart"):
+            f(data(device, 3), argument)

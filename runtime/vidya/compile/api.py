@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import time
 import types
 from collections.abc import Callable, Sequence
@@ -50,7 +51,13 @@ def compile(
             f, static_argnums=static_argnums, passes=passes, less_memory=less_memory,
             pack_weights=pack_weights,
         )  # fmt: skip
+    if not callable(function):
+        raise TypeError(f"compile: takes a function or a module, not {type(function).__name__}")
     static = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+    if any(i < 0 for i in static):
+        raise ValueError(f"compile: static_argnums counts from 0, got {static}")
+    if isinstance(passes, str):
+        passes = (passes,)
     chosen = list(PASSES) if passes is None else list(passes)
     if unknown := set(chosen) - set(PASSES):
         raise ValueError(f"unknown pass {sorted(unknown)[0]!r}; passes: {', '.join(PASSES)}")
@@ -90,6 +97,9 @@ class Compiled(Looks):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         return getattr(self.function, name)
 
+    def __repr__(self) -> str:
+        return f"<compiled {self.__name__}, plans: {len(self.entries)}>"
+
     def __reduce__(self) -> tuple:
         made_of = (self.function, self.static, self.passes, self.less_memory, self.pack_weights)
         return Compiled, made_of
@@ -122,13 +132,15 @@ class Compiled(Looks):
             raise ValueError(f"loop: n must be at least 1, got {n}")
         axes = {stacked} if isinstance(stacked, int) else set(stacked)
         for i in axes:
+            if not 0 <= i < len(args) or not isinstance(args[i], _core.TensorBase):
+                raise ValueError(f"loop: stacked names argument {i}, which is no tensor here")
             if args[i].shape[:1] != (n,):
                 raise ValueError(
                     f"loop: stacked argument {i} is {tuple(args[i].shape)}, not [{n}, ...]"
                 )
         first = [a[0] if i in axes else a for i, a in enumerate(args)]
         tensors, numbers, entry = self._entry(tuple(first), {})
-        if entry.replay is None or any(not isinstance(args[i], _core.TensorBase) for i in axes):
+        if entry.replay is None:
             raise TraceError(f"loop: {entry.capture.device} cannot replay this plan without Python")
         flags: list[bool] = []
         real: list[Any] = []
@@ -156,7 +168,7 @@ class Compiled(Looks):
         leaves, structure = flatten((args, kwargs))
         tensors, numbers = [], []
         key: list[Any] = [structure, dtypes.default_float(), *_core.modes()]
-        fixed = self._fixed_leaves(args)
+        fixed = self._fixed_leaves(args, kwargs)
         grads = []
         seen: dict[int, int] = {}
         for i, leaf in enumerate(leaves):
@@ -187,14 +199,17 @@ class Compiled(Looks):
             self.entries.add(tuple(key), found, self.__name__)
         return tensors + grads, numbers, found
 
-    def _fixed_leaves(self, args: tuple) -> set[int]:
+    def _fixed_leaves(self, args: tuple, kwargs: dict) -> set[int]:
+        """The leaves of the arguments at `static`, given by position or by name."""
         if not self.static:
             return set()
+        names = list(inspect.signature(self.function).parameters)
+        static = {*self.static, *(names[i] for i in self.static if i < len(names))}
         fixed: set[int] = set()
         at = 0
-        for i, arg in enumerate(args):
+        for where, arg in (*enumerate(args), *kwargs.items()):
             n = len(flatten(arg)[0])
-            if i in self.static:
+            if where in static:
                 fixed.update(range(at, at + n))
             at += n
         return fixed

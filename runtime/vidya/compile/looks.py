@@ -57,7 +57,8 @@ class Looks:
         if html is not None:
             with open(html, "w", encoding="utf-8") as file:
                 file.write(self.html())
-        return "\n\n".join(explain(self.__name__, entry) for entry in self.entries.values())
+        plans = [explain(self.__name__, entry) for entry in self.entries.values()]
+        return "\n\n".join(plans) or f"{self.__name__} has no plan: it has not been called yet"
 
     def html(self) -> str:
         """A page that shows each plan: its kernels, what became one, memory over time."""
