@@ -23,6 +23,7 @@ def _helper(name: str):
 
 abi = _helper("abi")
 _helper("layouts")
+_helper("ewise_programs")
 
 
 def _open(level: str):

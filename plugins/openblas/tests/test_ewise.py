@@ -2,76 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from abi import INPLACE, INVALID, SCALAR_IN, STRIDED_IN, UNSUPPORTED, Failure, Scalar
+from ewise_programs import F2, F4, F8, OPS, OPS1, OPS2, OPS3, close, evaluate
 from layouts import BF16, BOOL, EPS, FLOATS, LAYOUTS, contiguous, values
 
-F2, F4, F8 = np.dtype("f2"), np.dtype("f4"), np.dtype("f8")
-erf = np.vectorize(math.erf, otypes=[float])
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def truth(f):
-    return lambda *a: f(*a).astype(np.float64)
-
-
-# name -> its meaning on float64 arrays
-OPS1 = {
-    "neg": np.negative,
-    "abs": np.abs,
-    "sign": np.sign,
-    "floor": np.floor,
-    "ceil": np.ceil,
-    "round": np.rint,
-    "trunc": np.trunc,
-    "sqrt": np.sqrt,
-    "exp": np.exp,
-    "expm1": np.expm1,
-    "log": np.log,
-    "log1p": np.log1p,
-    "sin": np.sin,
-    "cos": np.cos,
-    "tanh": np.tanh,
-    "erf": erf,
-    "sigmoid": sigmoid,
-    "silu": lambda x: x * sigmoid(x),
-    "relu": lambda x: np.maximum(x, 0),
-    "gelu": lambda x: 0.5 * x * (1 + erf(x / math.sqrt(2))),
-    "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
-    "rsqrt": lambda x: 1 / np.sqrt(x),
-    "reciprocal": lambda x: 1 / x,
-    "square": np.square,
-    "not": truth(lambda x: x == 0),
-    "round_bf16": lambda x: x.astype(np.float32).astype(BF16).astype(np.float64),
-    "round_f16": lambda x: x.astype(np.float32).astype(np.float16).astype(np.float64),
-}
-OPS2 = {
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "div": np.divide,
-    "pow": np.power,
-    "maximum": np.maximum,
-    "minimum": np.minimum,
-    "fmod": np.fmod,
-    "eq": truth(np.equal),
-    "ne": truth(np.not_equal),
-    "lt": truth(np.less),
-    "le": truth(np.less_equal),
-    "gt": truth(np.greater),
-    "ge": truth(np.greater_equal),
-    "and": truth(lambda a, b: (a != 0) & (b != 0)),
-    "or": truth(lambda a, b: (a != 0) | (b != 0)),
-}
-OPS3 = {"where": lambda c, a, b: np.where(c != 0, a, b), "fma": lambda a, b, c: a * b + c}
-OPS = {**OPS1, **OPS2, **OPS3}
-# Those of which a chain neither leaves the numbers' range nor blows a rounding up.
 GENTLE = [
     "neg",
     "abs",
@@ -90,31 +26,6 @@ GENTLE = [
     "erf",
     "gelu",
 ]
-
-
-def evaluate(program: str, inputs, single: bool = False):
-    """All registers, in float64 (or each step rounded to float32, for what must be exact)."""
-    regs = [np.asarray(x.array if isinstance(x, Scalar) else x).astype(np.float64) for x in inputs]
-    with np.errstate(all="ignore"):
-        for line in program.split(";"):
-            name, *at = line.split()
-            y = OPS[name](*(regs[int(k)] for k in at))
-            regs.append(y.astype(np.float32).astype(np.float64) if single else y)
-    return regs
-
-
-def close(got: np.ndarray, want: np.ndarray, ulps: float = 8, scale: float = 0.0) -> None:
-    if got.dtype == BOOL:
-        np.testing.assert_array_equal(got, want != 0)
-        return
-    with np.errstate(all="ignore"):
-        w = want.astype(got.dtype).astype(np.float64)
-    g = got.astype(np.float64)
-    finite = np.isfinite(w)
-    bound = ulps * EPS[got.dtype] * np.maximum(np.abs(w), scale)
-    bad = finite & ~(np.abs(g - w) <= bound)
-    assert not bad.any(), f"{bad.sum()} of {bad.size}: {g[bad][0]!r} for {w[bad][0]!r}"
-    np.testing.assert_array_equal(g[~finite], w[~finite])
 
 
 def run(device, program, inputs, results, dtypes, shape=None):
@@ -313,64 +224,6 @@ def test_find_refuses(blas):
     many = "; ".join(f"{'sin' if k else 'exp'} {max(k - 1, 0)}" for k in range(300))
     with pytest.raises(Failure, match="registers are more than"):
         run(blas, many, [x], [300], [F4])
-
-
-SUMMED = [
-    ((17,), 17), ((3, 5), 5), ((3, 5), 15), ((4, 700), 700), ((4, 700), 2800), ((2, 3, 40), 40),
-    ((2, 3, 40), 120), ((300, 16), 16), ((3, 6400), 6400), ((64, 4096), 4096), ((9, 1), 1),
-    ((70001,), 70001), ((0, 5), 5),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("shape, length", SUMMED, ids=str)
-@pytest.mark.parametrize("dtype", [F4, F8, BF16], ids=str)
-def test_sums(simd_device, shape, length, dtype):
-    """Some values as they are, and the sums of others over trailing dims."""
-    wide = F8 if dtype == F8 else F4
-    rows = math.prod(shape) // length
-    for layout in LAYOUTS:
-        x, y = layout(shape, dtype, 1), layout(shape, dtype, 2)
-        program = "mul 0 1; square 0; add 2 3"
-        regs = evaluate(program, [x, y])
-        z, a, b, c = simd_device.run(
-            "ewise_sums", [x, y], [(shape, wide), *[((rows,), wide)] * 3],
-            program=program, results=[4, 3, 2, 0], sums=3, length=length,
-        )  # fmt: skip
-        close(z, regs[4], scale=1)
-        for got, r in ((a, regs[3]), (b, regs[2]), (c, regs[0])):
-            want = np.broadcast_to(r, shape).reshape(rows, length).sum(1)
-            scale = np.abs(r).reshape(rows, length).sum(1) if rows else 1.0
-            assert (np.abs(got - want) <= 8 * EPS[wide] * scale + 1e-30).all()
-
-
-def test_sums_alone_over_rows_that_repeat(simd_device):
-    x, w = values((40, 700), F4, 1), values((1, 700), F4, 2)
-    wide = np.broadcast_to(w, x.shape)
-    (s,) = simd_device.run(
-        "ewise_sums", [x, wide, Scalar(2.0, F4)], [((40,), F4)],
-        program="mul 0 1; mul 3 2", results=[4], sums=1, length=700,
-    )  # fmt: skip
-    np.testing.assert_allclose(s, (2.0 * x.astype(F8) * w).sum(1), rtol=1e-4, atol=1e-3)
-
-
-def test_sums_of_many_numbers_are_exact_enough(blas):
-    x = np.full(1 << 24, 0.1, F4)
-    (s,) = blas.run("ewise_sums", [x], [((), F4)], program="neg 0", results=[1], sums=1,
-                    length=x.size)  # fmt: skip
-    np.testing.assert_allclose(s, -x.astype(F8).sum(), rtol=1e-6)
-
-
-def test_wrong_sums_are_refused(blas):
-    x = values((4, 6), F4, 1)
-    for out, sums, length, text in (
-        ((4,), 2, 6, "2 sums of 6 elements in 1 outputs"),
-        ((4,), 1, 5, "no sum of 5 elements"),
-        ((4,), 1, 0, "sums of 0 elements"),
-    ):
-        with pytest.raises(Failure, match=text) as info:
-            blas.run("ewise_sums", [x], [(out, F4)], program="neg 0", results=[1], sums=sums,
-                     length=length)  # fmt: skip
-        assert info.value.status == INVALID
 
 
 def test_caps(blas):
