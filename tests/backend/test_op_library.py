@@ -166,3 +166,20 @@ def test_wrong_calls_say_what_is_wrong(call, error, told, device):
     x = vidya.ones(3, 4, device=device)
     with pytest.raises(error, match=told):
         call(x)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_power_of_a_half_is_no_square_root(device, compiled):
+    x = made(np.array([-np.inf, -0.0, 0.0, 4.0, -1.0], np.float32), device)
+
+    def f(x, y):
+        return x**0.5, vidya.pow(x, y), x**0.5 + 1
+
+    one, many, more = (vidya.compile(f) if compiled else f)(x, vidya.full((5,), 0.5, device=device))
+    for y, wanted in (
+        (one, [np.inf, 0, 0, 2]),
+        (many, [np.inf, 0, 0, 2]),
+        (more, [np.inf, 1, 1, 3]),
+    ):
+        np.testing.assert_array_equal(y.numpy()[:4], wanted)
+        assert not np.signbit(y.numpy()[:4]).any() and np.isnan(y.numpy()[4])

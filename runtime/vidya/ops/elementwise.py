@@ -137,7 +137,7 @@ def rdiv(x: Operand, y: Operand) -> Tensor:
 
 @op("pow", PRIMITIVE)
 def pow(x: Operand, exponent: Operand) -> Tensor:
-    """x ** exponent. For integers the exponent must not be negative."""
+    """x ** exponent, as C's pow. Integers with a negative exponent give 0, units stay units."""
     if x.dtype is bool_ and exponent.dtype is bool_:
         raise TypeError("pow: bool has no powers; cast first")
     return binary("pow", x, exponent)

@@ -102,11 +102,19 @@ def div(x, y):
     return np.where(y == 0, np.zeros_like(quotient), quotient)
 
 
+def float_power(x, y):
+    """C's pow: for one exponent 0.5 NumPy takes square roots, which differ at -0 and -inf."""
+    if x.dtype.kind == "c":
+        return np.power(x, y)
+    root = (y == 0.5) & ((x == 0) | np.isneginf(x))
+    return np.power(np.where(root, np.abs(x), x), y)
+
+
 @array_kernel("pow", "fci", ELEMENTWISE)
 def power(x, y):
     """x ** y; an integer power with a negative exponent truncates: 0, but 1 and ±1 for base ±1."""
-    if x.dtype.kind != "i":
-        return np.power(x, y)
+    if x.dtype.kind not in "iu":
+        return float_power(x, y)
     result = np.power(x, np.maximum(y, 0))
     of_unit = np.where(x == 1, 1, np.where(x == -1, 1 - 2 * (y & 1), 0))
     return np.where(y < 0, of_unit.astype(x.dtype), result)

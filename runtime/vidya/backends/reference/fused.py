@@ -9,7 +9,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from .elementwise import ELEMENTWISE
+from .elementwise import ELEMENTWISE, float_power
 from .reduce import accumulator
 from .table import array_kernel
 
@@ -43,7 +43,7 @@ _UFUNCS = {
     "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log2": np.log2, "log10": np.log10,
     "log1p": np.log1p, "sin": np.sin, "cos": np.cos, "tanh": np.tanh,
     "reciprocal": np.reciprocal, "add": np.add, "sub": np.subtract, "mul": np.multiply,
-    "div": np.divide, "pow": np.power, "fmod": np.fmod, "maximum": np.maximum,
+    "div": np.divide, "pow": float_power, "fmod": np.fmod, "maximum": np.maximum,
     "minimum": np.minimum, "eq": np.equal, "ne": np.not_equal, "lt": np.less,
     "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "and": np.logical_and,
     "or": np.logical_or, "not": np.logical_not,
