@@ -219,3 +219,12 @@ def test_fill_diagonal(device):
     ]
     with pytest.raises(ValueError, match="all of one size"):
         vidya.zeros(2, 3, 3, device=device).fill_diagonal_(1)
+
+
+def test_shapes_of_other_tensors(device):
+    x, other = vidya.arange(6, device=device).float(), vidya.zeros(2, 3, device=device)
+    for like in (x.reshape_as(other), x.view_as(other), x[:3].expand_as(other)):
+        assert like.shape == (2, 3) and like.ndimension() == 2
+        assert like.nelement() == 6 and like.element_size() == 4
+    assert x.reshape_as(other).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert x[:3].expand_as(other).tolist() == [[0, 1, 2]] * 2
