@@ -183,8 +183,12 @@ void forward(const AttentionTile& t, float* s, float* top, float* total, float* 
     }
     total[r] = total[r] * keep[r] + lane_sum<float>(a0 + a1);
   }
+  // what lies behind the last key that any row sees is 0
+  int64_t last = t.low ? t.first : t.last;
+  for (int r = 0; t.low && r < R; ++r) last = t.high[r] > last ? t.high[r] : last;
+  last = last < t.last ? (last + kTerms - 1) / kTerms * kTerms : t.last;
   add_product<kLd, 1, true>(out, ldo, s + t.first / kTerms, v + t.first / kTerms * width, width,
-                            width, (t.last - t.first) / kTerms, keep);
+                            width, (last - t.first) / kTerms, keep);
 }
 
 /* As operands, for r, r + 1, ... of the terms of a word: x at word j of the first row. */
