@@ -29,16 +29,16 @@ def rows_of(stored, unit):
 
 def unpacked(q):
     """The integers of a Quantized, read from its bytes alone."""
-    stored = q.weight.numpy()
+    rows = rows_of(q.weight.numpy(), 4)
     if q.bits == 8:
-        return stored.astype(np.float64)
-    words = rows_of(stored, 4).reshape(len(stored), -1, 1, 4)
-    return np.concatenate([words & 15, words >> 4], 2).reshape(len(stored), -1).astype("f8") - 8
+        return rows.astype(np.float64)
+    words = rows.reshape(len(rows), -1, 1, 4)
+    return np.concatenate([words & 15, words >> 4], 2).reshape(len(rows), -1).astype("f8") - 8
 
 
 def scales_of(q, x):
     values = x.float().numpy().astype(np.float64)
-    return np.repeat(rows_of(values, 1) if q.bits == 4 else values, q.group, 1)
+    return np.repeat(rows_of(values, 1), q.group, 1)
 
 
 def values_of(q):
@@ -142,12 +142,13 @@ def test_shapes_that_do_not_fit():
         nn.QuantizedLinear(q._replace(bits=4))(vidya.ones(64))
 
 
+@pytest.mark.parametrize("bits", [8, 4])
 @pytest.mark.parametrize("group, symmetric", [(32, True), (64, True), (128, True), (64, False)])
 @pytest.mark.parametrize("k", [128, 384, 1152])
 @pytest.mark.parametrize("rows", [1, 5, 40])
-def test_four_bits_times_bfloat16(device, group, symmetric, k, rows):
+def test_integers_times_bfloat16(device, bits, group, symmetric, k, rows):
     _, w = matrix(37, k, device)
-    q = vidya.quantize(w, 4, group, symmetric)
+    q = vidya.quantize(w, bits, group, symmetric)
     _, x = matrix(rows, k, device, 1)
     x = x.to(vidya.bfloat16)
     got = nn.QuantizedLinear(q)(x).float().numpy()
@@ -155,10 +156,11 @@ def test_four_bits_times_bfloat16(device, group, symmetric, k, rows):
     np.testing.assert_allclose(got, want, atol=5e-3 * np.abs(want).max())
 
 
-def test_what_is_not_a_number_stays_so_in_four_bits(device):
+@pytest.mark.parametrize("bits", [8, 4])
+def test_what_is_not_a_number_stays_so(device, bits):
     _, w = matrix(5, 64, device)
     x = np.zeros((2, 64), np.float32)
     x[0, 3] = np.nan
     x = vidya.tensor(x, device=device).to(vidya.bfloat16)
-    got = nn.QuantizedLinear(vidya.quantize(w, 4))(x).float().numpy()
+    got = nn.QuantizedLinear(vidya.quantize(w, bits))(x).float().numpy()
     assert np.isnan(got[0]).all() and (got[1] == 0).all()

@@ -13,7 +13,7 @@ def packed(rng, n, k, bits):
     """Random weights as they are stored, and their integers."""
     if bits == 8:
         stored = rng.integers(-128, 128, (n, k)).astype(np.int8)
-        return stored, stored.astype(np.float64)
+        return in_blocks(stored, 4), stored.astype(np.float64)
     q = rng.integers(0, 16, (n, k))
     words = q.reshape(n, k // 8, 2, 4)
     both = (words[:, :, 0] | words[:, :, 1] << 4).astype(np.uint8)
@@ -35,8 +35,7 @@ def operands(n, k, bits, group, dtype, zero, bias, scales):
     full = q * np.repeat(wide(scale), group, 1)
     if zero:
         full = full + np.repeat(wide(shift), group, 1)
-    if bits == 4:
-        scale, shift = in_blocks(scale, 1), in_blocks(shift, 1) if zero else None
+    scale, shift = in_blocks(scale, 1), in_blocks(shift, 1) if zero else None
     return [w, scale, shift, values((n,), dtype, 4) if bias else None], full
 
 
@@ -92,15 +91,16 @@ def test_dtypes(simd_device, dtype, scales, bits):
         check(simd_device, rows, 40, 192, bits, 32, dtype, scales=scales)
 
 
+@pytest.mark.parametrize("bits", [8, 4])
 @pytest.mark.parametrize("group", [32, 64, 128, 192, 384])
 @pytest.mark.parametrize("zero", [False, True])
-def test_bytes_of_bfloat16(simd_device, group, zero):
+def test_bytes_of_bfloat16(simd_device, bits, group, zero):
     """Whole blocks and parts of one; groups that 32 groups cut in two, and an odd one left."""
     for n, k in [(1, 768), (16, 384), (21, 1152), (48, 2304)]:
         for rows in [(), (5,)]:
-            check(simd_device, rows, n, k, 4, group, BF16, zero=zero, scales=BF16)
+            check(simd_device, rows, n, k, bits, group, BF16, zero=zero, scales=BF16)
     if group in (32, 64, 192):
-        check(simd_device, (2,), 7, 960, 4, group, BF16, zero=zero)
+        check(simd_device, (2,), 7, 960, bits, group, BF16, zero=zero)
 
 
 def test_zero_rows_and_many_threads(blas):
@@ -111,16 +111,17 @@ def test_zero_rows_and_many_threads(blas):
 
 
 def test_extremes_do_not_overflow(blas):
-    """Sums of the largest products of a group of 128 stay within 32 bits."""
-    w = np.full((4, 128), -128, np.int8)
-    x = np.full((1, 128), 3e30, F32)
-    scale = np.full((4, 1), 1e-30, F32)
-    (y,) = blas.run(
-        "quantized_linear", [x, w, scale, None, None], [((1, 4), F32)], bits=8, group=128
-    )
-    np.testing.assert_allclose(y, -128 * 128 * 3, rtol=1e-4)
+    """Sums of the largest products of a group stay within 32 bits."""
+    w = np.full((4, 512), -128, np.int8)
+    x = np.full((1, 512), 3e30, F32)
+    for group in (128, 512):
+        scale = np.full((4, 512 // group), 1e-30, F32)
+        (y,) = blas.run(
+            "quantized_linear", [x, w, scale, None, None], [((1, 4), F32)], bits=8, group=group
+        )
+        np.testing.assert_allclose(y, -128 * 512 * 3, rtol=1e-4)
     (y,) = blas.run("quantized_linear", [x * 0, w, scale, None, None], [((1, 4), F32)], bits=8,
-                    group=128)  # fmt: skip
+                    group=512)  # fmt: skip
     np.testing.assert_array_equal(y, 0)
 
 

@@ -21,7 +21,7 @@ class Quantized(NamedTuple):
     """A matrix [N, K] as integers in groups: value = integer * scale + zero.
 
     weight: int8 [N, K], or uint8 [N, K / 2] with two 4-bit integers in a byte; scale and zero (None
-    if symmetric): [N, K / group]. Of 4 bits all of them lie in blocks of 16 rows, as
+    if symmetric): [N, K / group]. All of them lie in blocks of 16 rows, as
     `vidya.ops.quantized.dequantize` says.
     """
 
@@ -103,13 +103,12 @@ def _integers(w: Tensor, bits: int, group: int, symmetric: bool, stored: dtype) 
         scale = _finest(parts, scale, half)
     q = _rounded(parts if zero is None else parts - zero.float(), scale, half)
     if bits == 8:
-        weight = q.reshape(n, k).to(dtypes.int8)
+        weight = _blocks(q.reshape(n, k).to(dtypes.int8), 4)
     else:
         weight = _bytes((q + half).to(dtypes.uint8).reshape(n, k))
 
     def flat(x: Tensor) -> Tensor:
-        x = x.reshape(n, k // group)
-        return _blocks(x, 1) if bits == 4 else x
+        return _blocks(x.reshape(n, k // group), 1)
 
     return Quantized(weight, flat(scale), None if zero is None else flat(zero), bits, group)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 GROUPS = (32, 64, 128)
-BLOCK = 16  # rows of 4-bit weights that lie side by side
+BLOCK = 16  # rows of weights that lie side by side
 
 
 def _check(weight: Tensor, scale: Tensor, zero: Tensor | None, bits: int, group: int) -> int:
@@ -45,21 +45,23 @@ def dequantize(
 ) -> Tensor:
     """The weights q * scale + zero as floats of accumulation's width. [N, K]
 
-    8 bits: weight is int8 [N, K]. 4 bits: uint8 [N, K / 2], in blocks of 16 rows, the last one with
-    those that are left: of every 8 neighbours in a row come 4 bytes, the first 4 weights in their
-    low nibbles and the others in the high ones; these of all rows of the block, then of the next 8
-    neighbours. q is a nibble less 8. scale and zero [N, K / group] belong to `group` neighbours;
-    of 4 bits they lie in the same blocks, those of all rows of a block side by side.
+    All lie in blocks of 16 rows, the last one with those that are left. 8 bits: weight is int8
+    [N, K]; 4 neighbours of each row of the block, then the next 4 of each. 4 bits: uint8
+    [N, K / 2]; of every 8 neighbours in a row come 4 bytes, the first 4 weights in their low
+    nibbles and the others in the high ones; these of all rows of the block, then of the next 8
+    neighbours. q is a nibble less 8. scale and zero [N, K / group] belong to `group` neighbours,
+    those of all rows of a block side by side.
     """
     k = _check(weight, scale, zero, bits, group)
     n, wide = weight.shape[0], accumulation(scale.dtype)
+    words = _rows(weight, 4)
     if bits == 8:
-        q = cast_to(weight, wide)
+        q = cast_to(words, wide)
     else:
-        words = _rows(weight, 4).reshape((n, k // 8, 1, 4))
+        words = words.reshape((n, k // 8, 1, 4))
         both = cat([bitwise_and(words, 15), bitwise_right_shift(words, 4)], 2)
         q = cast_to(both, wide) - 8.0
-        scale, zero = _rows(scale, 1), None if zero is None else _rows(zero, 1)
+    scale, zero = _rows(scale, 1), None if zero is None else _rows(zero, 1)
     q = q.reshape((n, k // group, group)) * cast_to(scale, wide).unsqueeze(-1)
     if zero is not None:
         q = q + cast_to(zero, wide).unsqueeze(-1)

@@ -128,8 +128,8 @@ class Madd {
 
 const Bf16Kernels* bf16_kernels_avx512() {
   static const Bf16Kernels kernels{{pack_b, copy_rows, copy_columns, tile<Madd>},
-                                   bf16_nibble_row,
-                                   bf16_dot4,
+                                   bf16_byte_row,
+                                   bf16_dot_ints,
                                    bf16_pack_ints,
                                    bf16_scores,
                                    bf16_weighted,

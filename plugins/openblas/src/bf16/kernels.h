@@ -1,4 +1,5 @@
-// Products of bfloat16 by the CPU's own dot products (AVX512_BF16, and AVX512_VNNI for 4 bits).
+// Products of bfloat16 by the CPU's own dot products (AVX512_BF16; AVX512_VNNI for integer
+// weights).
 #ifndef VIDYA_OPENBLAS_BF16_KERNELS_H
 #define VIDYA_OPENBLAS_BF16_KERNELS_H
 
@@ -12,12 +13,12 @@ namespace vob {
 /* A row of activations as 15-bit integers 128 high + low, one scale per 32 of them: what is lost is
  * below 2^-15 of a group's largest element. Of 8 elements come the high bytes, then the low ones.
  */
-struct NibbleRow {
+struct ByteRow {
   int8_t* bytes;              // 2 per element
-  float *scale, *sum, *less;  // per group; sum is that of the elements, less -8 times it
+  float *scale, *sum, *less;  // per group; sum is that of the elements, less what offsets add
 };
 
-/* Rows of integer weights, laid out as QuantLoops says; the first of 4 bits begins a block. */
+/* Rows of integer weights, laid out as QuantLoops says; the first begins a block. */
 struct IntWeights {
   const uint8_t* w;
   const void *scale, *zero;  // one per group; zero may be null
@@ -27,12 +28,13 @@ struct IntWeights {
 
 struct Bf16Kernels {
   PackedKernels<uint16_t> gemm;
-  /* n is a multiple of 64. */
-  void (*nibble_row)(const NibbleRow& to, const uint16_t* x, int64_t n);
-  /* y[r][j] = row j of a block of 16 rows of 4-bit weights, times x[r]. */
-  void (*dot4)(float* y, const IntWeights& block, const NibbleRow* x, int64_t rows, int64_t n);
+  /* For weights of so many bits; n is a multiple of 64. */
+  void (*byte_row)(const ByteRow& to, int bits, const uint16_t* x, int64_t n);
+  /* y[r][j] = row j of a block of 16 rows of weights, times x[r]. */
+  void (*dot_ints)(float* y, const IntWeights& block, int bits, const ByteRow* x, int64_t rows,
+                   int64_t n);
   /* PackedKernels::pack_b of columns [k0, k0 + k) of `rows` rows of w, at most kTileCols, that are
-   * `depth` long; k0 and k are multiples of 32. A last block of 4 bits is short if rows are.
+   * `depth` long; k0 and k are multiples of 32. A last block is short if rows are.
    * Rounded to bfloat16. */
   void (*pack_ints)(uint32_t* to, const IntWeights& w, int bits, int64_t depth, int64_t k0,
                     int64_t k, int64_t rows);
@@ -63,8 +65,9 @@ const Bf16Kernels* bf16_kernels();
 /* Compiled for AVX512_BF16: to be called only where the CPU has it. */
 const Bf16Kernels* bf16_kernels_avx512();
 void bf16_rope(uint16_t* y, const uint16_t* x, const float* cos, const float* sin, int64_t half);
-void bf16_nibble_row(const NibbleRow& to, const uint16_t* x, int64_t n);
-void bf16_dot4(float* y, const IntWeights& block, const NibbleRow* x, int64_t rows, int64_t n);
+void bf16_byte_row(const ByteRow& to, int bits, const uint16_t* x, int64_t n);
+void bf16_dot_ints(float* y, const IntWeights& block, int bits, const ByteRow* x, int64_t rows,
+                   int64_t n);
 void bf16_pack_ints(uint32_t* to, const IntWeights& w, int bits, int64_t depth, int64_t k0,
                     int64_t k, int64_t rows);
 void bf16_scores(float* to, int64_t ldt, const uint16_t* k, int64_t ldk, int64_t n,

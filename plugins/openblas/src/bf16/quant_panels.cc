@@ -8,44 +8,6 @@
 namespace vob {
 namespace {
 
-inline float widen(float x) { return x; }
-inline float widen(uint16_t x) {
-  const uint32_t bits = uint32_t(x) << 16;
-  float y;
-  __builtin_memcpy(&y, &bits, 4);
-  return y;
-}
-
-inline __m128i bytes(const uint8_t* p) {
-  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-}
-
-template <class S>
-void pack8(uint32_t* to, const IntWeights& w, int64_t depth, int64_t k0, int64_t k, int64_t rows) {
-  const S *scale = static_cast<const S*>(w.scale), *zero = static_cast<const S*>(w.zero);
-  const int64_t groups = depth / w.group;
-  for (int64_t p = k0; p < k0 + k; p += 32, to += 16 * kTileCols) {
-    const int64_t g = p / w.group;
-    for (int64_t half = 0; half < kTileCols; half += 16) {
-      __m512i r[16];
-      for (int64_t i = 0; i < 16; ++i) {
-        const int64_t row = half + i;
-        r[i] = _mm512_setzero_si512();
-        if (row >= rows) continue;
-        const uint8_t* from = w.w + row * depth + p;
-        const __m512 low = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes(from)));
-        const __m512 high = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes(from + 16)));
-        const __m512 s = _mm512_set1_ps(widen(scale[row * groups + g]));
-        const __m512 z = _mm512_set1_ps(zero ? widen(zero[row * groups + g]) : 0.f);
-        r[i] =
-            (__m512i)_mm512_cvtne2ps_pbh(_mm512_fmadd_ps(high, s, z), _mm512_fmadd_ps(low, s, z));
-      }
-      transpose(r);
-      for (int i = 0; i < 16; ++i) _mm512_storeu_si512(to + i * kTileCols + half, r[i]);
-    }
-  }
-}
-
 inline __m512 load(__mmask16 mask, const float* x) { return _mm512_maskz_loadu_ps(mask, x); }
 inline __m512 load(__mmask16 mask, const uint16_t* x) {
   const __m256i half = _mm256_maskz_loadu_epi16(mask, x);
@@ -53,10 +15,10 @@ inline __m512 load(__mmask16 mask, const uint16_t* x) {
 }
 
 /* Of a block's lanes only pairs have to be made. */
-template <class S>
+template <int kBits, class S>
 void pack_block(uint32_t* to, const IntWeights& w, int64_t k0, int64_t k, int64_t rows) {
   const S *scale = static_cast<const S*>(w.scale), *zero = static_cast<const S*>(w.zero);
-  const uint8_t* from = w.w + k0 / 2 * rows;
+  const uint8_t* from = w.w + k0 * kBits / 8 * rows;
   const __mmask16 mask = rows >= 16 ? 0xffff : __mmask16((1u << rows) - 1);
   const __m512 values = _mm512_set_ps(7, 6, 5, 4, 3, 2, 1, 0, -1, -2, -3, -4, -5, -6, -7, -8);
   alignas(64) uint16_t order[32];
@@ -66,26 +28,31 @@ void pack_block(uint32_t* to, const IntWeights& w, int64_t k0, int64_t k, int64_
     const int64_t at = p / w.group * rows;
     const __m512 s = load(mask, scale + at);
     const __m512 z = zero ? load(mask, zero + at) : _mm512_setzero_ps();
-    for (int i = 0; i < 4; ++i, from += 4 * rows, to += 4 * kTileCols) {
+    for (int i = 0; i < kBits; ++i, from += 4 * rows) {
       const __m512i v = _mm512_maskz_loadu_epi32(mask, from);
-      auto value = [&](int shift) {  // of the lowest 4 bits left
-        const __m512i nibble = _mm512_srli_epi32(v, shift);
-        return _mm512_fmadd_ps(_mm512_permutexvar_ps(nibble, values), s, z);
+      auto value = [&](int shift) {  // of the lowest bits left
+        if constexpr (kBits == 4)
+          return _mm512_fmadd_ps(_mm512_permutexvar_ps(_mm512_srli_epi32(v, shift), values), s, z);
+        const __m512i byte = _mm512_srai_epi32(_mm512_slli_epi32(v, 24 - shift), 24);
+        return _mm512_fmadd_ps(_mm512_cvtepi32_ps(byte), s, z);
       };
-      auto put = [&](int pair, int shift) {
+      auto put = [&](int shift) {
         const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(value(shift + 8), value(shift));
-        _mm512_storeu_si512(to + pair * kTileCols, _mm512_permutexvar_epi16(pairs, both));
+        _mm512_storeu_si512(to, _mm512_permutexvar_epi16(pairs, both));
+        to += kTileCols;
       };
-      put(0, 0);
-      put(1, 16);
-      put(2, 4);
-      put(3, 20);
+      put(0);
+      put(16);
+      if (kBits == 8) continue;
+      put(4);
+      put(20);
     }
   }
 }
 
-template <class S>
-void pack4(uint32_t* to, const IntWeights& w, int64_t depth, int64_t k0, int64_t k, int64_t rows) {
+template <int kBits, class S>
+void pack_rows(uint32_t* to, const IntWeights& w, int64_t depth, int64_t k0, int64_t k,
+               int64_t rows) {
   for (int64_t i = 0; i < kTileCols; i += kBlockRows, to += kBlockRows) {
     const int64_t n = rows - i < kBlockRows ? rows - i : kBlockRows;
     if (n <= 0) {
@@ -96,8 +63,9 @@ void pack4(uint32_t* to, const IntWeights& w, int64_t depth, int64_t k0, int64_t
     const auto later = [=](const void* x) {
       return x ? static_cast<const char*>(x) + at : nullptr;
     };
-    const IntWeights block{w.w + i * depth / 2, later(w.scale), later(w.zero), w.half, w.group};
-    pack_block<S>(to, block, k0, k, n);
+    const IntWeights block{w.w + i * depth * kBits / 8, later(w.scale), later(w.zero), w.half,
+                           w.group};
+    pack_block<kBits, S>(to, block, k0, k, n);
   }
 }
 
@@ -106,9 +74,9 @@ void pack4(uint32_t* to, const IntWeights& w, int64_t depth, int64_t k0, int64_t
 void bf16_pack_ints(uint32_t* to, const IntWeights& w, int bits, int64_t depth, int64_t k0,
                     int64_t k, int64_t rows) {
   if (bits == 8)
-    (w.half ? pack8<uint16_t> : pack8<float>)(to, w, depth, k0, k, rows);
+    (w.half ? pack_rows<8, uint16_t> : pack_rows<8, float>)(to, w, depth, k0, k, rows);
   else
-    (w.half ? pack4<uint16_t> : pack4<float>)(to, w, depth, k0, k, rows);
+    (w.half ? pack_rows<4, uint16_t> : pack_rows<4, float>)(to, w, depth, k0, k, rows);
 }
 
 }  // namespace vob

@@ -31,13 +31,8 @@ void widen(Device& d, const IntProduct& p, float* to, int64_t i, int64_t n, floa
   const int64_t groups = s.groups();
   const float* scale = p.widened(d, IntProduct::kScale, i, n, own);
   const float* zero = p.widened(d, IntProduct::kZero, i, n, own + kBlockRows * groups);
-  for (int64_t j = 0; j < n; ++j, to += s.k) {
-    if (s.bits == 8)
-      loops.widen8(to, p.weights(i + j), scale + j * groups, zero ? zero + j * groups : zero, s.k,
-                   s.group);
-    else
-      loops.widen4(to, p.weights(i), j, n, scale, zero, s.k, s.group);
-  }
+  const auto row = s.bits == 8 ? loops.widen8 : loops.widen4;
+  for (int64_t j = 0; j < n; ++j, to += s.k) row(to, p.weights(i), j, n, scale, zero, s.k, s.group);
 }
 
 /* Many rows of x by OpenBLAS, with some rows of the weights as float32 at a time. */

@@ -22,9 +22,7 @@ struct IntShape {
     return d.bf16 && type == DType::BF16 && scale_type != DType::F16;
   }
   /* For more rows of x the weights are worth widening. */
-  bool few(const Device& d) const {
-    return rows <= (bits == 4 && by_bf16(d) ? kMostFewRows : kMostFewRows / 3);
-  }
+  bool few(const Device& d) const { return rows <= (by_bf16(d) ? kMostFewRows : kMostFewRows / 3); }
   /* x as float32, widened into buf if it must be. */
   const float* x(Device& d, const vd_call& call, float* buf) const {
     if (type == DType::F32) return in_ptr<float>(call, 0);

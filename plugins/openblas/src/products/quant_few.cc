@@ -6,8 +6,10 @@
 namespace vob {
 namespace {
 
-/* Short blocks of weights as whole ones, lanes without a row 0. Of 4 bits only. */
-int64_t block_room(const IntShape& s) { return 2 * s.k + 2 * kBlockRows * s.groups(); }  // floats
+/* Short blocks of weights as whole ones, lanes without a row 0. */
+int64_t block_room(const IntShape& s) {  // floats
+  return kBlockRows * (s.k * s.bits / 32 + 2 * s.groups());
+}
 IntWeights block(const IntProduct& p, int64_t i, int64_t n, float* own) {
   IntWeights b = p.from(i);
   if (n == kBlockRows) return b;
@@ -20,7 +22,7 @@ IntWeights block(const IntProduct& p, int64_t i, int64_t n, float* own) {
     return start;
   };
   const IntShape& s = p.shape();
-  b.w = reinterpret_cast<const uint8_t*>(fill(b.w, 4, s.k / 8));
+  b.w = reinterpret_cast<const uint8_t*>(fill(b.w, 4, s.k * s.bits / 32));
   b.scale = fill(b.scale, sdk::size_of(s.scale_type), s.groups());
   if (b.zero) b.zero = fill(b.zero, sdk::size_of(s.scale_type), s.groups());
   return b;
@@ -58,28 +60,28 @@ bool each_block(Device& d, const IntShape& s, const vd_call& call, int64_t room,
   return !no_memory;
 }
 
-/* bfloat16 times 4 bits by dot products of bytes. */
-bool nibbles(Device& d, const IntShape& s, const vd_call& call) {
+/* bfloat16 times integers by dot products of bytes. */
+bool by_bytes(Device& d, const IntShape& s, const vd_call& call) {
   const int64_t parts = s.k / 32;
   char* mem = static_cast<char*>(d.scratch.get(size_t(s.rows * (2 * s.k + 12 * parts))));
   if (!mem) return false;
-  NibbleRow rows[kMostFewRows];
+  ByteRow rows[kMostFewRows];
   for (int64_t r = 0; r < s.rows; ++r) {
     float* scales = reinterpret_cast<float*>(mem + s.rows * 2 * s.k) + r * 3 * parts;
     rows[r] = {reinterpret_cast<int8_t*>(mem) + r * 2 * s.k, scales, scales + parts,
                scales + 2 * parts};
-    d.bf16->nibble_row(rows[r], in_ptr<uint16_t>(call, 0) + r * s.k, s.k);
+    d.bf16->byte_row(rows[r], s.bits, in_ptr<uint16_t>(call, 0) + r * s.k, s.k);
   }
   return each_block(d, s, call, block_room(s),
                     [&](float* y, const IntProduct& p, int64_t i, int64_t n, float* own) {
-                      d.bf16->dot4(y, block(p, i, n, own), rows, s.rows, s.k);
+                      d.bf16->dot_ints(y, block(p, i, n, own), s.bits, rows, s.rows, s.k);
                     });
 }
 
 }  // namespace
 
 bool few_int_rows(Device& d, const IntShape& s, const vd_call& call) {
-  if (s.bits == 4 && s.by_bf16(d)) return nibbles(d, s, call);
+  if (s.by_bf16(d)) return by_bytes(d, s, call);
   const QuantLoops& loops = *d.simd->quant;
   const int64_t groups = s.groups(), wide = s.type == DType::F32 ? 0 : s.rows * s.k;
   char* mem = static_cast<char*>(
@@ -92,25 +94,17 @@ bool few_int_rows(Device& d, const IntShape& s, const vd_call& call) {
   QuantRow rows[kMostFewRows];
   for (int64_t r = 0; r < s.rows; ++r) {
     rows[r] = {ints + r * s.k, scales + 2 * r * groups, scales + (2 * r + 1) * groups};
-    loops.quantize(rows[r], x + r * s.k, s.k, s.group, s.bits == 4);
+    loops.quantize(rows[r], x + r * s.k, s.k, s.group);
   }
   const int64_t room = kBlockRows * groups;  // scales of a block
-  if (s.bits == 4)
-    return each_block(d, s, call, 2 * room + block_room(s),
-                      [&](float* y, const IntProduct& p, int64_t i, int64_t n, float* own) {
-                        const IntWeights b = block(p, i, n, own + 2 * room);
-                        const float* scale = p.widened(d, b.scale, kBlockRows, own);
-                        const float* zero = p.widened(d, b.zero, kBlockRows, own + room);
-                        for (int64_t r = 0; r < s.rows; ++r, y += kBlockRows)
-                          loops.dot4(y, b.w, scale, zero, rows[r], s.k, s.group);
-                      });
-  return each_block(d, s, call, 2 * room + groups,
+  const auto dot = s.bits == 8 ? loops.dot8 : loops.dot4;
+  return each_block(d, s, call, 2 * room + block_room(s),
                     [&](float* y, const IntProduct& p, int64_t i, int64_t n, float* own) {
-                      const float* scale = p.widened(d, IntProduct::kScale, i, n, own);
-                      const float* zero = p.widened(d, IntProduct::kZero, i, n, own + room);
+                      const IntWeights b = block(p, i, n, own + 2 * room);
+                      const float* scale = p.widened(d, b.scale, kBlockRows, own);
+                      const float* zero = p.widened(d, b.zero, kBlockRows, own + room);
                       for (int64_t r = 0; r < s.rows; ++r, y += kBlockRows)
-                        loops.dot8(y, p.weights(i), n, scale, zero, rows[r], s.k, s.group,
-                                   own + 2 * room);
+                        dot(y, b.w, scale, zero, rows[r], s.k, s.group);
                     });
 }
 
