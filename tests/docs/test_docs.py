@@ -84,7 +84,7 @@ def commands() -> list[tuple[str, str]]:
 @pytest.mark.parametrize("page, command", commands())
 def test_commands_have_these_options(page, command):
     name, *words = command.split()
-    done = subprocess.run([VIDYA, name, "--help"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([VIDYA, name, "--help"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     for option in (word.split("=")[0] for word in words if word.startswith("--")):
         assert re.search(rf"{option}\b", done.stdout), f"vidya {name} has no {option}"
@@ -92,7 +92,7 @@ def test_commands_have_these_options(page, command):
 
 @pytest.mark.parametrize("name", ["train", "generate"])
 def test_every_option_is_documented(name):
-    said = subprocess.run([VIDYA, name, "--help"], capture_output=True, text=True, timeout=60)
+    said = subprocess.run([VIDYA, name, "--help"], capture_output=True, text=True, timeout=300)
     options = set(re.findall(r"^\W*(--[a-z-]+)", said.stdout, flags=re.MULTILINE)) - {"--help"}
     text = (ROOT / "docs" / "cli.md").read_text()
     section = text.split(f"## vidya {name}\n")[1].split("\n## ")[0]
@@ -150,7 +150,7 @@ def test_every_primitive_has_a_contract_and_every_contract_an_op():
 
 def test_the_command_lists_the_same_primitives():
     done = subprocess.run(
-        [VIDYA, "ops", "--primitives"], capture_output=True, text=True, timeout=60
+        [VIDYA, "ops", "--primitives"], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     listed = set(re.findall(r"[a-z_0-9]+", done.stdout))
