@@ -36,6 +36,9 @@ class Work:
 
 
 DECODED = 16  # tokens of one call of decode
+# Given tokens before them. What follows these is compared: of random weights, rounding soon draws
+# other tokens.
+PROMPT = 16
 _QWEN = Work(
     "", "", 0, "tok/s", vocab_size=151_936, hidden_size=1024, num_hidden_layers=28,
     num_attention_heads=16, num_key_value_heads=8, head_dim=128, intermediate_size=3072,
@@ -50,7 +53,7 @@ def _attention(T: int) -> Work:
                 num_attention_heads=H, num_key_value_heads=H, head_dim=D)  # fmt: skip
 
 
-def _decode(name: str, B: int = 1, context: int = 0) -> Work:
+def _decode(name: str, B: int = 1, context: int = PROMPT) -> Work:
     T = context + 256  # places of the cache
     return replace(_QWEN, name=name, kind="decode", units=DECODED * B, B=B, T=T, context=context)
 
