@@ -68,7 +68,7 @@ _ALL = [
          num_attention_heads=4, head_dim=32, intermediate_size=512),
     _decode("decode"),
     *(_decode(f"decode-{B}-at-a-time", B) for B in (4, 8, 16)),
-    *(_decode(f"decode-after-{T}", context=T) for T in (4096, 16384)),
+    _decode("decode-after-4096", context=4096),
     replace(_QWEN, name="prefill", kind="prefill", units=512, T=512),
     *(_attention(T) for T in (256, 512, 1024, 2048, 4096)),
     Work("results", "results", 3 * 0.268435456, "GB/s", T=64 << 20, precisions=("fp32",)),
