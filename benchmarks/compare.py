@@ -24,7 +24,7 @@ from .training.process import Competitor
 from .training.shapes import SHAPES, Work
 from .training.worker import SIDES
 
-# Thread pools spin for a while after their last call and would slow the next one's turn.
+# Thread pools spin for a while after their last call and would slow what comes next.
 SETTLE = 0.2
 TOLERANCE = {"fp32": 1e-3, "bf16": 2e-2, "int8": 5e-2, "int4": 0.2}
 
@@ -48,12 +48,13 @@ def measure(
         start = report.Start(first["seconds"], again, first["system"])
         rows.append(report.Row(work, precision, name, start, value=first["value"]))
     by_name = {row.name: row for row in rows}
+    time.sleep(SETTLE)
     before = Machine.now()
     for i in range(rounds):
         for competitor in random.sample(competitors, len(competitors)):
             status.update(f"{what}: round {i + 1} of {rounds}, {competitor.name}")
-            time.sleep(SETTLE)
             took = competitor.ask(f"round {calls[competitor.name]}")["seconds"]
+            time.sleep(SETTLE)
             after = Machine.now()
             by_name[competitor.name].add(took, before | after)
             before = after
